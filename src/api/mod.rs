@@ -1,0 +1,1 @@
+//! The resources as users write them: types only.

@@ -1,0 +1,29 @@
+//! Plumbline holds a deployment against its plumb line: it validates what runs in an environment, keeps watching it,
+//! and says what it sees in status conditions.
+//!
+//! The map of the crate, from the core outwards:
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`api`] | the resources as users write them: types only |
+//! | [`checks`] | a check is data, a probe that measures, and a judgement; one file per kind, one dialer for all |
+//! | [`platforms`] | what runs the services: the adapter trait, its registry, one folder per platform |
+//! | [`monitor`] | runs suites on schedule, keeps the board of states, wakes the controllers |
+//! | [`controllers`] | one folder per kind: a reconcile is its stages |
+//! | [`kubernetes`] | what every controller shares: client, conditions, events, secrets |
+//! | [`server`] | liveness, readiness, metrics |
+//! | [`settings`] | the administrator's settings file |
+//! | [`simulator`] | Render's API on a loopback port, with state that misbehaves on request |
+//! | [`cli`] | one file per subcommand; they hold no rules |
+
+pub mod api;
+pub mod checks;
+pub mod cli;
+pub mod controllers;
+pub mod kubernetes;
+pub mod monitor;
+pub mod platforms;
+pub mod server;
+pub mod settings;
+pub mod simulator;
+pub mod telemetry;

@@ -1,0 +1,4 @@
+//! Every integration test, in one binary: linking is what costs on a small machine.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod simulator;

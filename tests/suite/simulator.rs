@@ -1,0 +1,1 @@
+//! The Render simulator keeps to Render's API description.
