@@ -1,1 +1,14 @@
-//! The check engine.
+//! The check engine. A check is data, a probe that measures, and a pure judgement from observation to verdict.
+//!
+//! Nothing here knows Kubernetes: controller and command line run the same suites.
+
+pub mod board;
+pub mod dns;
+pub mod engine;
+pub mod http;
+pub mod net;
+pub mod reference;
+pub mod suite;
+pub mod tcp;
+pub mod tls;
+pub mod verdict;

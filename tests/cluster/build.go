@@ -37,10 +37,14 @@ func buildCommand(ctx context.Context, arguments []string) error {
 // ensureBinaries gives the folder that holds every program, building first what is missing. A program that was itself built
 // into such a folder uses its neighbours and needs neither sources nor a Go toolchain.
 func ensureBinaries(ctx context.Context) (string, error) {
-	if executable, err := os.Executable(); err == nil {
-		if _, err := os.Stat(stampOf(executable)); err == nil {
-			return filepath.Dir(executable), nil
+	if executable, err := os.Executable(); err == nil && intact(executable) {
+		neighbours := filepath.Dir(executable)
+		for _, p := range programs() {
+			if !intact(filepath.Join(neighbours, p.name)) {
+				return "", fmt.Errorf("%s in %s is missing or cut: run `go run . build` in tests/cluster", p.name, neighbours)
+			}
 		}
+		return neighbours, nil
 	}
 	source, err := sourceFolder()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -132,6 +133,17 @@ func stampText(recipe, file string) (string, error) {
 		return "", fmt.Errorf("look at the built program: %w", err)
 	}
 	return fmt.Sprintf("%s %d\n", recipe, status.Size()), nil
+}
+
+// intact tells whether a program is as long as its stamp says, whatever it was built from.
+func intact(file string) bool {
+	stamp, err := os.ReadFile(stampOf(file))
+	if err != nil {
+		return false
+	}
+	recipe, _, _ := strings.Cut(string(stamp), " ")
+	expected, err := stampText(recipe, file)
+	return err == nil && string(stamp) == expected
 }
 
 // writeWhole writes a file that readers see whole or not at all.

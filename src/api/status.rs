@@ -1,0 +1,213 @@
+//! What the controller says of a `DeploymentValidation`.
+
+use k8s_openapi::jiff::Timestamp;
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Area, Stage};
+use crate::api::conditions::Condition;
+
+/// What was observed. Written by the controller only.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeploymentValidationStatus {
+    /// Generation of the spec that the conditions speak of; -1 before the first look.
+    #[serde(default = "never_observed")]
+    #[schemars(schema_with = "generation")]
+    pub observed_generation: i64,
+    /// The verdicts. `Ready` is always there; `Reconciling` and `Stalled` only while they are True.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// The release that the verdict speaks of: the live deploys of all services.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_release: Option<ObservedRelease>,
+    /// The newest release on which every critical check passed for the soak time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_known_good: Option<LastKnownGood>,
+    /// The state of each check.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub checks: Vec<CheckStatus>,
+    /// Passing checks of all, such as `17/18`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub summary: Option<String>,
+    /// Verdicts of the past, newest first, merged by release and verdict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub history: Vec<HistoryEntry>,
+    /// The last token of the annotation `plumbline.dev/requestedAt` for which a run has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub last_handled_reconcile_at: Option<String>,
+}
+
+fn never_observed() -> i64 {
+    -1
+}
+
+fn generation(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": "integer", "format": "int64", "minimum": -1, "default": -1})
+}
+
+/// A release: the live deploys of all services of a validation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ObservedRelease {
+    /// Identity of the release: the deploy's id where there is one service, else a digest of all of them.
+    #[schemars(length(max = 128))]
+    pub id: String,
+    /// The live deploy of each service.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub services: Vec<ObservedService>,
+    /// When this release was first seen live.
+    #[schemars(schema_with = "date_time")]
+    pub since: Timestamp,
+}
+
+/// The live deploy of one service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ObservedService {
+    /// The service, as the spec names it.
+    #[schemars(length(max = 64))]
+    pub name: String,
+    /// Id of the live deploy on the platform.
+    #[schemars(length(max = 128))]
+    pub deploy_id: String,
+    /// What it was built from: a commit, or an image's digest or reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub version: Option<String>,
+    /// When the platform says that it went live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "date_time")]
+    pub since: Option<Timestamp>,
+}
+
+/// A release that was validated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LastKnownGood {
+    /// Identity of the release.
+    #[schemars(length(max = 128))]
+    pub release: String,
+    /// When its soak time had passed.
+    #[schemars(schema_with = "date_time")]
+    pub validated_at: Timestamp,
+}
+
+fn date_time(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": "string", "format": "date-time"})
+}
+
+/// The state of one check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckStatus {
+    /// The check, as the spec names it.
+    #[schemars(length(max = 63))]
+    pub name: String,
+    /// Its area.
+    pub area: Area,
+    /// Its stage.
+    pub stage: Stage,
+    /// What is known of it.
+    pub state: CheckState,
+    /// Consecutive failing runs, up to the failure threshold.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(schema_with = "counter")]
+    pub failures: u8,
+    /// Consecutive passing runs of a failed check that is recovering.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(schema_with = "counter")]
+    pub successes: u8,
+    /// Consecutive runs that could not tell, up to the failure threshold.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(schema_with = "counter")]
+    pub inconclusive: u8,
+    /// Why it is in this state, in one word.
+    #[schemars(length(max = 64))]
+    pub reason: String,
+    /// Why it is in this state, with value, operator and threshold.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 1024))]
+    pub message: String,
+    /// When it came into this state.
+    #[schemars(schema_with = "date_time")]
+    pub since: Timestamp,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_zero(count: &u8) -> bool {
+    *count == 0
+}
+
+fn counter(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": "integer", "minimum": 0, "maximum": 20})
+}
+
+/// What is known of a check.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(inline)]
+#[allow(
+    missing_docs,
+    reason = "a doc comment on a variant turns the schema's enum into a oneOf"
+)]
+pub enum CheckState {
+    // Passed at its last conclusive run.
+    Passing,
+    // Had passed on this release, and fails since fewer runs than the failure threshold.
+    Failing,
+    // Failed in as many runs as the failure threshold asks for.
+    Failed,
+    // Not known: not run yet, could not be measured, or has not passed on this release so far.
+    Unknown,
+    // Not run, since a check it depends on does not pass.
+    Skipped,
+}
+
+/// A verdict of the past.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryEntry {
+    /// Identity of the release; absent for a target whose releases cannot be told apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub release: Option<String>,
+    /// What was found.
+    pub verdict: HistoryVerdict,
+    /// How often this release came to this verdict.
+    #[schemars(schema_with = "occurrences")]
+    pub count: u32,
+    /// When it first did.
+    #[schemars(schema_with = "date_time")]
+    pub first: Timestamp,
+    /// When it last did.
+    #[schemars(schema_with = "date_time")]
+    pub last: Timestamp,
+}
+
+fn occurrences(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": "integer", "minimum": 1})
+}
+
+/// The verdict on a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+#[allow(
+    missing_docs,
+    reason = "a doc comment on a variant turns the schema's enum into a oneOf"
+)]
+pub enum HistoryVerdict {
+    Passed,
+    Failed,
+}
