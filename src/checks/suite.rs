@@ -94,6 +94,7 @@ pub enum SuiteError {
 pub struct Suite {
     checks: Vec<Check>,
     timeout: Duration,
+    longest_chain: Duration,
 }
 
 impl Suite {
@@ -148,9 +149,10 @@ impl Suite {
             }
             waiting = blocked;
         }
-        let suite = Self {
+        let mut suite = Self {
             checks: ordered,
             timeout,
+            longest_chain: Duration::ZERO,
         };
         suite.fits_its_timeout()?;
         Ok(suite)
@@ -168,7 +170,13 @@ impl Suite {
         self.timeout
     }
 
-    fn fits_its_timeout(&self) -> Result<(), SuiteError> {
+    /// The longest time that a chain of dependencies may take, retries included.
+    #[must_use]
+    pub const fn longest_chain(&self) -> Duration {
+        self.longest_chain
+    }
+
+    fn fits_its_timeout(&mut self) -> Result<(), SuiteError> {
         let mut ends: Vec<(Duration, Option<usize>)> = Vec::with_capacity(self.checks.len());
         for check in &self.checks {
             let own = check.timeout * (u32::from(check.retries) + 1);
@@ -184,6 +192,7 @@ impl Suite {
         else {
             return Ok(());
         };
+        self.longest_chain = chain;
         if chain <= self.timeout {
             return Ok(());
         }
