@@ -298,3 +298,6 @@ fn worded(told: CheckStatus, current: &CheckStatus, finding: &Finding) -> CheckS
         ..told
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,9 @@
+//! What the tests share: a real control plane, the controller as a subprocess, a recorder of every status.
+
+pub mod controller;
+pub mod control_plane;
+pub mod eventually;
+pub mod readers;
+pub mod recorder;
+pub mod rules;
+pub mod scenario;
