@@ -1,4 +1,7 @@
 //! Every integration test, in one binary: linking is what costs on a small machine.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod probes;
 mod simulator;
+#[path = "../support/mod.rs"]
+mod support;

@@ -27,17 +27,16 @@ fn embedded(outer: Ipv6Addr) -> Vec<Ipv4Addr> {
         Ipv4Addr::new(octets[a], octets[b], octets[c], octets[d])
     };
     let last = at(12, 13, 14, 15);
-    match outer.segments() {
+    let segments = outer.segments();
+    let mut found = match segments {
         // `::` and `::1` are addresses of their own, and no IPv4 ones.
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => Vec::new(),
-        [0, 0, 0, 0, 0 | 0xffff, 0, ..]
-        | [0x64, 0xff9b, 0, 0, 0, 0, ..]
-        | [0x2003.., _, _, _, 0 | 0x200, 0x5efe, ..] => vec![last],
+        [0, 0, 0, 0, 0 | 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => vec![last],
         // Below the local-use prefix the operator picks the length: 48, 56, 64 and 96 bits place the IPv4 address
-        // differently, each around the octet at bit 64 that stays zero. A place that holds zeros is not the one.
+        // differently, each around the octet at bit 64 that stays zero. A place that begins with zero is not the one.
         [0x64, 0xff9b, 1, ..] => [at(6, 7, 9, 10), at(7, 9, 10, 11), at(9, 10, 11, 12), last]
             .into_iter()
-            .filter(|address| !address.is_unspecified())
+            .filter(|address| address.octets()[0] != 0)
             .collect(),
         [0x2002, ..] => vec![at(2, 3, 4, 5)],
         [0x2001, 0, ..] => {
@@ -45,7 +44,11 @@ fn embedded(outer: Ipv6Addr) -> Vec<Ipv4Addr> {
             vec![at(4, 5, 6, 7), client]
         }
         _ => Vec::new(),
+    };
+    if let [0 | 0x200, 0x5efe] = segments[4..6] {
+        found.push(last);
     }
+    found
 }
 
 #[cfg(test)]
