@@ -5,5 +5,6 @@
 mod support;
 
 mod house;
+mod probes;
 mod simulator;
 mod validation;
