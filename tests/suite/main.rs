@@ -5,6 +5,7 @@
 mod support;
 
 mod house;
+mod platforms;
 mod probes;
 mod simulator;
 mod validation;
