@@ -211,13 +211,7 @@ impl Engine {
     /// Blames the target only when the reference shows that the network between us and the rest of the world works.
     async fn blame(&self, finding: Finding) -> Finding {
         let suspect = finding.verdict == Verdict::Fail && finding.reason.needs_reference();
-        if !suspect
-            || self
-                .shared
-                .reference
-                .is_reachable(&self.shared.network)
-                .await
-        {
+        if !suspect || self.shared.reference.is_reachable().await {
             return finding;
         }
         Finding::unknown(

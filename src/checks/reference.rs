@@ -3,13 +3,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::future::select_ok;
 use serde::{Deserialize, Serialize};
-use tokio::{
-    sync::Mutex,
-    time::{Instant, timeout},
-};
+use tokio::{sync::Mutex, time::Instant};
 
-use super::net::Network;
+use super::net::{Network, Target, progress::Progress};
 
 /// How long an answer holds: a burst of failing checks asks once.
 const FRESH: Duration = Duration::from_secs(2);
@@ -26,26 +24,37 @@ pub struct ReferenceSettings {
     pub addresses: Vec<String>,
 }
 
+/// A reference place is not written as host and port.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("reference.addresses: {0:?} is not a host and a port, such as one.one.one.one:443")]
+pub struct InvalidReference(String);
+
 /// Asks the reference places, and remembers the answer for a moment.
 #[derive(Clone, Debug)]
 pub struct Reference {
-    addresses: Arc<[String]>,
+    network: Network,
+    places: Arc<[Target]>,
     last: Arc<Mutex<Option<(Instant, bool)>>>,
 }
 
 impl Reference {
-    /// A reference over the places of `settings`.
-    #[must_use]
-    pub fn new(settings: &ReferenceSettings) -> Self {
-        Self {
-            addresses: settings.addresses.clone().into(),
+    /// A reference over the places of `settings`, dialled through `network`. That one denies nothing: the places are the
+    /// administrator's own, and one of them is usually the API server.
+    pub fn new(settings: &ReferenceSettings, network: Network) -> Result<Self, InvalidReference> {
+        Ok(Self {
+            network,
+            places: settings
+                .addresses
+                .iter()
+                .map(|address| place(address))
+                .collect::<Result<_, _>>()?,
             last: Arc::default(),
-        }
+        })
     }
 
     /// Whether any place accepts a connection; true when there is none to ask.
-    pub async fn is_reachable(&self, network: &Network) -> bool {
-        if self.addresses.is_empty() {
+    pub async fn is_reachable(&self) -> bool {
+        if self.places.is_empty() {
             return true;
         }
         let mut last = self.last.lock().await;
@@ -54,16 +63,21 @@ impl Reference {
         {
             return answer;
         }
-        let attempts = self.addresses.iter().map(|address| {
-            Box::pin(async move {
-                match timeout(TIMEOUT, network.connect_unrestricted(address)).await {
-                    Ok(Ok(_)) => Ok(()),
-                    Ok(Err(_)) | Err(_) => Err(()),
-                }
-            })
-        });
-        let answer = futures::future::select_ok(attempts).await.is_ok();
+        let progress = Progress::until(Instant::now() + TIMEOUT);
+        let attempts = self
+            .places
+            .iter()
+            .map(|place| Box::pin(self.network.dialer().connect(place, &progress)));
+        let answer = select_ok(attempts).await.is_ok();
         *last = Some((Instant::now(), answer));
         answer
     }
+}
+
+fn place(address: &str) -> Result<Target, InvalidReference> {
+    let invalid = || InvalidReference(address.chars().take(256).collect());
+    let (host, port) = address.rsplit_once(':').ok_or_else(invalid)?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let port = port.parse().ok().filter(|&port| port > 0).ok_or_else(invalid)?;
+    Target::new(host, port).map_err(|_| invalid())
 }

@@ -15,7 +15,11 @@ use tokio::{
 use tracing::level_filters::LevelFilter;
 
 use crate::{
-    checks::{engine::Engine, net::Network, reference::Reference},
+    checks::{
+        engine::Engine,
+        net::{Network, NetworkError, NetworkSettings, settings::EgressSettings},
+        reference::{InvalidReference, Reference},
+    },
     controllers::{
         context::{Context, Written},
         validation,
@@ -25,7 +29,7 @@ use crate::{
         secrets::Secrets,
     },
     monitor::{Monitor, MonitorMetrics},
-    platforms::Registry,
+    platforms::{Hub, PlatformMetrics, RegistryError},
     server::{self, Readiness, ServerError},
     settings::{Settings, SettingsError},
     telemetry::{self, LogFormat},
@@ -74,7 +78,13 @@ pub enum ControllerError {
     Server(#[from] ServerError),
     /// The network for checks cannot be set up.
     #[error(transparent)]
-    Network(#[from] crate::checks::net::NetworkError),
+    Network(#[from] NetworkError),
+    /// A reference place cannot be used.
+    #[error(transparent)]
+    Reference(#[from] InvalidReference),
+    /// The platforms cannot be set up.
+    #[error(transparent)]
+    Platforms(#[from] RegistryError),
     /// Signals cannot be received.
     #[error("could not listen for SIGTERM and SIGINT")]
     Signals(#[source] std::io::Error),
@@ -159,18 +169,21 @@ impl Parts {
             settings.reference.addresses = vec![connection.server.clone()];
         }
         let mut metrics = Metrics::with_prefix("plumbline");
-        let network = Network::new(&settings.network, &connection.addresses)?;
-        let engine = Engine::new(
-            network.clone(),
-            Reference::new(&settings.reference),
-            settings.checks,
-        );
+        let network = Network::new(&settings.network, connection.addresses.clone())?;
+        let unrestricted = NetworkSettings {
+            egress: EgressSettings::everything_allowed(),
+            ..settings.network.clone()
+        };
+        let unrestricted = Network::new(&unrestricted, Vec::new())?;
+        let reference = Reference::new(&settings.reference, unrestricted)?;
+        let engine = Engine::new(network.clone(), reference, settings.checks);
         let monitor_metrics = MonitorMetrics::default();
         monitor_metrics.register(&mut metrics);
         let (waker, wakes) = mpsc::unbounded_channel();
         let (monitor, actor) = Monitor::new(engine, monitor_metrics, waker);
-        let platforms = Registry::new(&settings.platforms);
-        platforms.metrics().register(&mut metrics);
+        let platform_metrics = PlatformMetrics::default();
+        platform_metrics.register(&mut metrics);
+        let platforms = Hub::new(settings.platforms.clone(), platform_metrics)?;
         let controller_metrics = validation::Metrics::default();
         controller_metrics.register(&mut metrics);
         let client = connection.client.clone();

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     api::DeploymentValidationStatus, checks::net::Network, kubernetes::secrets::Secrets,
-    monitor::Monitor, platforms::Registry,
+    monitor::Monitor, platforms::Hub,
 };
 
 /// What reconciles of a validation work with.
@@ -25,7 +25,7 @@ pub struct Context {
     /// Reads Secrets.
     pub secrets: Secrets,
     /// The platforms.
-    pub platforms: Registry,
+    pub platforms: Hub,
     /// What the checks dial through; asked which addresses are denied.
     pub network: Network,
     /// Publishes events.

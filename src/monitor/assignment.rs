@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::{
     checks::{board::Board, suite::Suite},
-    platforms::{PlatformError, Release},
+    platforms::{Observer, PlatformError, Release},
 };
 
 /// The object that an assignment belongs to. Compared by uid: one created again under the same name inherits nothing.
@@ -29,6 +29,16 @@ pub trait ReleaseSource: Send + Sync + std::fmt::Debug {
 
     /// Time between two looks for a new release.
     fn poll_interval(&self) -> Duration;
+}
+
+impl ReleaseSource for Observer {
+    fn observe(&self, not_before: Instant) -> BoxFuture<'_, Result<Release, PlatformError>> {
+        Box::pin(Observer::observe(self, not_before))
+    }
+
+    fn poll_interval(&self) -> Duration {
+        Observer::poll_interval(self)
+    }
 }
 
 /// What to run for one object.

@@ -118,7 +118,7 @@ impl World {
         deploy.status = status;
         deploy.updated_at = at;
         let waits = matches!(status, DeployStatus::Created | DeployStatus::Queued);
-        if !waits && deploy.started_at.is_none() {
+        if !waits && status != DeployStatus::Canceled && deploy.started_at.is_none() {
             deploy.started_at = Some(at);
         }
         if !status.is_ended() {

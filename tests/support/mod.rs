@@ -7,3 +7,4 @@ pub mod readers;
 pub mod recorder;
 pub mod rules;
 pub mod scenario;
+pub mod target;

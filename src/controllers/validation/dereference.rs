@@ -9,6 +9,7 @@ use crate::{
     api::{DeploymentValidation, DeploymentValidationSpec, Reason, SecretKeyReference},
     controllers::outcome::{Rejection, Remedy, Retryable},
     kubernetes::secrets::{SecretError, Secrets},
+    platforms::Target,
 };
 
 /// A spec and the values of its references.
@@ -54,11 +55,7 @@ pub fn secret_names(spec: &DeploymentValidationSpec) -> BTreeSet<String> {
 }
 
 fn references(spec: &DeploymentValidationSpec) -> impl Iterator<Item = &SecretKeyReference> {
-    let platform = spec
-        .target
-        .render
-        .iter()
-        .map(|render| &render.api_key_secret_ref);
+    let platform = Target::credentials(&spec.target).into_iter();
     let headers = spec
         .checks
         .iter()

@@ -13,7 +13,8 @@ use crate::{
     checks::{
         dns::DnsProbe,
         http::HttpProbe,
-        net::Network,
+        invalid::InvalidCheck,
+        net::{Network, Target},
         suite::{self, Probe, Suite, UnorderedCheck},
         tcp::TcpProbe,
         tls::TlsProbe,
@@ -22,7 +23,8 @@ use crate::{
         context::Context,
         outcome::{Rejection, Remedy},
     },
-    monitor::Assignment,
+    monitor::{Assignment, ReleaseSource},
+    platforms,
 };
 
 /// The shortest time between two runs while something does not pass.
@@ -47,16 +49,15 @@ pub fn validate(
     let Dereferenced { secrets } = dereferenced;
     let spec = &object.spec;
     let fingerprint = context.digest(secrets.values());
-    let releases = context
-        .platforms
-        .releases(&spec.target, &secrets)
-        .map_err(|error| invalid(error.to_string()))?;
+    let target = platforms::Target::new(&spec.target, |reference| secrets.get(reference).cloned())
+        .ok_or_else(|| invalid("target: exactly one of render, external must be set".to_owned()))?;
+    let releases = context.platforms.observer(&target);
     Ok(Validated {
         assignment: Assignment {
             generation: object.metadata.generation.unwrap_or_default(),
             fingerprint,
             suite: Arc::new(suite(spec, &secrets, &context.network)?),
-            releases,
+            releases: releases.map(|observer| Arc::new(observer) as Arc<dyn ReleaseSource>),
             interval: spec.interval.get(),
             retry_interval: retry_interval(spec),
             requested: requested(object),
@@ -100,12 +101,14 @@ fn prepare(
     secrets: &BTreeMap<SecretKeyReference, SecretString>,
     network: &Network,
 ) -> Result<UnorderedCheck, Rejection> {
-    let probe = probe(check, secrets)?;
-    network.permits(probe.host()).map_err(|denied| Rejection {
-        reason: Reason::TargetNotAllowed,
-        message: format!("checks[{}]: {denied}", check.name),
-        remedy: Remedy::SpecChange,
-    })?;
+    let (probe, target) = probe(check, secrets)?;
+    if let Some(target) = target {
+        network.judge_literal(&target).map_err(|denied| Rejection {
+            reason: Reason::TargetNotAllowed,
+            message: format!("checks[{}]: {target}: {denied}", check.name),
+            remedy: Remedy::SpecChange,
+        })?;
+    }
     Ok(UnorderedCheck {
         depends_on: check.depends_on.clone(),
         check: suite::Check {
@@ -124,23 +127,29 @@ fn prepare(
     })
 }
 
+/// The probe of a check, and where it connects to; a DNS lookup asks the resolver alone.
 fn probe(
     check: &Check,
     secrets: &BTreeMap<SecretKeyReference, SecretString>,
-) -> Result<Arc<dyn Probe>, Rejection> {
-    let bad = |error: &dyn std::fmt::Display| invalid(format!("checks[{}].{error}", check.name));
+) -> Result<(Arc<dyn Probe>, Option<Target>), Rejection> {
+    let bad = |error: InvalidCheck| invalid(format!("checks[{}].{error}", check.name));
     match (&check.http, &check.tcp, &check.dns, &check.tls) {
-        (Some(http), None, None, None) => Ok(Arc::new(
-            HttpProbe::new(http, secrets).map_err(|error| bad(&error))?,
-        )),
+        (Some(http), None, None, None) => {
+            let secret = |reference: &SecretKeyReference| secrets.get(reference).cloned();
+            let probe = HttpProbe::new(http, &secret).map_err(bad)?;
+            let target = probe.target().clone();
+            Ok((Arc::new(probe), Some(target)))
+        }
         (None, Some(tcp), None, None) => {
-            Ok(Arc::new(TcpProbe::new(tcp).map_err(|error| bad(&error))?))
+            let probe = TcpProbe::new(tcp).map_err(bad)?;
+            let target = probe.target().clone();
+            Ok((Arc::new(probe), Some(target)))
         }
-        (None, None, Some(dns), None) => {
-            Ok(Arc::new(DnsProbe::new(dns).map_err(|error| bad(&error))?))
-        }
+        (None, None, Some(dns), None) => Ok((Arc::new(DnsProbe::new(dns).map_err(bad)?), None)),
         (None, None, None, Some(tls)) => {
-            Ok(Arc::new(TlsProbe::new(tls).map_err(|error| bad(&error))?))
+            let probe = TlsProbe::new(tls).map_err(bad)?;
+            let target = probe.target().clone();
+            Ok((Arc::new(probe), Some(target)))
         }
         _ => Err(invalid(format!(
             "checks[{}]: exactly one of http, tcp, dns, tls must be set",
