@@ -1,1 +1,64 @@
 //! What runs the services.
+//!
+//! A platform is reached through an adapter, and an adapter shows nothing but the trait [`Platform`]. The [`Hub`] stands
+//! between adapters and everybody else: it keeps one connection for all that use the same credentials, and answers many
+//! questions about a service with one call. Which platform it is, only the registry knows.
+
+mod coalesce;
+mod error;
+mod hub;
+mod metrics;
+mod registry;
+mod release;
+mod render;
+mod settings;
+mod target;
+
+use std::fmt;
+
+use futures::future::BoxFuture;
+
+pub use error::{Attempt, MalformedReply, Outage, PlatformError, Refusal};
+pub use hub::{Hub, Observer};
+pub use metrics::PlatformMetrics;
+pub use registry::RegistryError;
+pub use release::{LiveDeploy, Release};
+pub use settings::{BaseUrl, InvalidBaseUrl, PlatformSettings, RenderSettings};
+pub use target::{RenderTarget, Target};
+
+/// One platform, spoken to with one set of credentials.
+///
+/// An adapter keeps its own deadlines, rate budget and bound on concurrent calls: each method ends within the timeout that
+/// the settings give for the platform.
+pub trait Platform: fmt::Debug + Send + Sync {
+    /// The service that a spec refers to, by name or by id. Says so when the service belongs to another workspace than
+    /// the reference asks for.
+    fn find<'a>(
+        &'a self,
+        reference: &'a ServiceReference,
+    ) -> BoxFuture<'a, Result<Service, PlatformError>>;
+
+    /// The deploy of a service that is live now.
+    fn current<'a>(
+        &'a self,
+        service: &'a Service,
+    ) -> BoxFuture<'a, Result<LiveDeploy, PlatformError>>;
+}
+
+/// A service as a spec refers to it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ServiceReference {
+    /// Its name, or its id on the platform.
+    pub name: String,
+    /// The workspace it must belong to, if that is to be compared.
+    pub workspace: Option<String>,
+}
+
+/// A service as the platform knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Its id, safe to be put into a path or a log.
+    pub id: String,
+    /// How messages name it.
+    pub label: String,
+}

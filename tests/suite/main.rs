@@ -1,7 +1,10 @@
 //! Every integration test, in one binary: linking is what costs on a small machine.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod probes;
-mod simulator;
 #[path = "../support/mod.rs"]
 mod support;
+
+mod house;
+mod probes;
+mod simulator;
+mod validation;

@@ -1,0 +1,181 @@
+//! One connection for all validations that use the same credentials, and one reading for all that ask the same.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+use futures::{FutureExt, future::join_all};
+use tokio::time::Instant;
+
+use super::{
+    LiveDeploy, Platform, PlatformError, PlatformMetrics, PlatformSettings, RegistryError, Release,
+    Service, ServiceReference, Target,
+    coalesce::{Reading, Readings},
+    registry::{ConnectionIdentity, Registry},
+};
+
+/// How long it is remembered which service a name stands for.
+const NAME_LIFETIME: Duration = Duration::from_mins(10);
+
+/// The connections to all platforms.
+#[derive(Debug)]
+pub struct Hub {
+    registry: Registry,
+    connections: Mutex<HashMap<ConnectionIdentity, Weak<Connection>>>,
+}
+
+impl Hub {
+    /// A hub without connections.
+    pub fn new(
+        settings: PlatformSettings,
+        metrics: PlatformMetrics,
+    ) -> Result<Self, RegistryError> {
+        Ok(Self {
+            registry: Registry::new(settings, metrics)?,
+            connections: Mutex::default(),
+        })
+    }
+
+    /// What reads the releases of a target; `None` for a target that has no platform. Makes no call. The connection lives
+    /// as long as an observer that uses it.
+    #[must_use]
+    pub fn observer(&self, target: &Target) -> Option<Observer> {
+        let resolved = self.registry.resolve(target)?;
+        Some(Observer {
+            connection: self.connection(resolved.identity, resolved.platform),
+            services: resolved.services,
+            poll_interval: resolved.poll_interval,
+        })
+    }
+
+    fn connection(
+        &self,
+        identity: ConnectionIdentity,
+        platform: Arc<dyn Platform>,
+    ) -> Arc<Connection> {
+        let mut connections = self
+            .connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(connection) = connections.get(&identity).and_then(Weak::upgrade) {
+            return connection;
+        }
+        connections.retain(|_, connection| connection.strong_count() > 0);
+        let connection = Arc::new(Connection::new(platform));
+        connections.insert(identity, Arc::downgrade(&connection));
+        connection
+    }
+}
+
+/// Reads the releases of one target.
+#[derive(Clone, Debug)]
+pub struct Observer {
+    connection: Arc<Connection>,
+    services: Vec<ServiceReference>,
+    poll_interval: Duration,
+}
+
+impl Observer {
+    /// How often to look for a new release between runs.
+    #[must_use]
+    pub fn poll_interval(&self) -> Duration {
+        self.poll_interval
+    }
+
+    /// The release that was live at some time at or after `not_before`.
+    ///
+    /// To know that the release did not change while something was measured, compare what was observed before with what is
+    /// observed with `not_before` at the end of it. Only this second reading has to be fresh: platforms never give a
+    /// deploy's id again, so a deploy that was live at an earlier reading, however old, and is live at a later one was live
+    /// all the time in between.
+    ///
+    /// Ends within a small multiple of the platform's timeout: at most one reading that others began, and two for what is
+    /// new here. Of several errors the one that a person has to set right is given.
+    pub async fn observe(&self, not_before: Instant) -> Result<Release, PlatformError> {
+        let readings = self
+            .services
+            .iter()
+            .map(|service| self.connection.live(service, not_before));
+        let mut deploys = Vec::with_capacity(self.services.len());
+        let mut worst: Option<PlatformError> = None;
+        for reading in join_all(readings).await {
+            match (reading, &worst) {
+                (Ok(deploy), _) => deploys.push(deploy),
+                (Err(error), None) => worst = Some(error),
+                (Err(error), Some(known)) => {
+                    if known.refusal().is_none() && error.refusal().is_some() {
+                        worst = Some(error);
+                    }
+                }
+            }
+        }
+        worst.map_or_else(|| Ok(Release::of(deploys)), Err)
+    }
+}
+
+#[derive(Debug)]
+struct Connection {
+    platform: Arc<dyn Platform>,
+    services: Readings<ServiceReference, Service>,
+    deploys: Readings<String, LiveDeploy>,
+}
+
+impl Connection {
+    fn new(platform: Arc<dyn Platform>) -> Self {
+        Self {
+            platform,
+            services: Readings::default(),
+            deploys: Readings::default(),
+        }
+    }
+
+    /// The live deploy of a service, under the name that the spec gives it.
+    async fn live(
+        &self,
+        reference: &ServiceReference,
+        not_before: Instant,
+    ) -> Result<LiveDeploy, PlatformError> {
+        let asked = Instant::now();
+        let remembered = asked.checked_sub(NAME_LIFETIME).unwrap_or(asked);
+        let service = self.find(reference, remembered).await?;
+        let deploy = match self.current(&service.value, not_before).await {
+            // Perhaps deleted and created anew under the same name.
+            Err(PlatformError::ServiceNotFound(_)) if service.started < asked => {
+                let service = self.find(reference, asked).await?;
+                self.current(&service.value, not_before).await?
+            }
+            outcome => outcome?,
+        };
+        Ok(LiveDeploy {
+            name: reference.name.clone(),
+            ..deploy
+        })
+    }
+
+    async fn find(
+        &self,
+        reference: &ServiceReference,
+        not_before: Instant,
+    ) -> Result<Reading<Service>, PlatformError> {
+        let start = || {
+            let (platform, reference) = (Arc::clone(&self.platform), reference.clone());
+            async move { platform.find(&reference).await }.boxed()
+        };
+        self.services.read(reference, not_before, start).await
+    }
+
+    async fn current(
+        &self,
+        service: &Service,
+        not_before: Instant,
+    ) -> Result<LiveDeploy, PlatformError> {
+        let start = || {
+            let (platform, service) = (Arc::clone(&self.platform), service.clone());
+            async move { platform.current(&service).await }.boxed()
+        };
+        let reading = self.deploys.read(&service.id, not_before, start).await?;
+        Ok(reading.value)
+    }
+}

@@ -1,0 +1,35 @@
+//! `/services/{serviceId}/events`: what happened to a service.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::services;
+use crate::simulator::{
+    answer::Refusal, keys::Reach, paging::Page, query::Query, wire, world::World,
+};
+
+/// How far back the list reaches when the call does not say.
+const DEFAULT_WINDOW: SignedDuration = SignedDuration::from_hours(1);
+
+/// `GET /services/{serviceId}/events`.
+pub(super) fn list(
+    world: &World,
+    reach: &Reach,
+    service: &str,
+    query: &Query,
+    now: Timestamp,
+) -> Result<Value, Refusal> {
+    let service = services::find(world, reach, service)?;
+    let page = Page::of(query)?;
+    let wanted_type = query.single("type")?;
+    let starts = query.time("startTime")?.unwrap_or(now - DEFAULT_WINDOW);
+    let ends = query.time("endTime")?;
+    let wanted = world.events.iter().filter(|event| {
+        event.service_id == service.id
+            && wanted_type.is_none_or(|wanted| wanted == event.r#type)
+            && event.timestamp >= starts
+            && ends.is_none_or(|ends| event.timestamp <= ends)
+    });
+    let items = wanted.map(|event| (event.timestamp, event.id.as_str(), event));
+    Ok(page.cut("event", items, wire::event))
+}

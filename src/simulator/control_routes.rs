@@ -1,0 +1,169 @@
+//! The handle's methods over HTTP, under `/_simulator`.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{FromRef, Path, State},
+    response::{IntoResponse, Response},
+    routing::{delete, get, post, put},
+};
+use http::StatusCode;
+use serde_json::json;
+
+use super::{
+    budget::{Bucket, Limit},
+    control::{Control, ControlError},
+    faults::Fault,
+    requests::{NewDeploy, NewKey, NewService, NewWorkspace, Placement, Suspension, Withdrawal},
+    server::Shared,
+};
+
+type Outcome<T> = Result<Json<T>, ControlError>;
+type Done = Result<StatusCode, ControlError>;
+
+impl FromRef<Arc<Shared>> for Control {
+    fn from_ref(shared: &Arc<Shared>) -> Self {
+        Self::new(Arc::clone(shared))
+    }
+}
+
+impl IntoResponse for ControlError {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Self::UnknownWorkspace(_)
+            | Self::UnknownService(_)
+            | Self::UnknownDeploy(_)
+            | Self::UnknownFault(_)
+            | Self::UnknownKey => StatusCode::NOT_FOUND,
+            Self::NameTaken(_) => StatusCode::CONFLICT,
+            Self::Full(_) | Self::Invalid(_) => StatusCode::BAD_REQUEST,
+        };
+        (status, Json(json!({ "message": self.to_string() }))).into_response()
+    }
+}
+
+/// The routes.
+pub(super) fn router() -> Router<Arc<Shared>> {
+    Router::new()
+        .route(
+            "/state",
+            get(async |State(control): State<Control>| Json(control.state())),
+        )
+        .route(
+            "/ledger",
+            get(async |State(control): State<Control>| Json(control.ledger())),
+        )
+        .route(
+            "/calls",
+            get(async |State(control): State<Control>| Json(control.calls())).delete(forget_calls),
+        )
+        .route(
+            "/reset",
+            post(async |State(control): State<Control>| done(control.reset())),
+        )
+        .route("/workspaces", post(create_workspace))
+        .route("/services", post(create_service))
+        .route("/services/{service}", delete(delete_service))
+        .route("/services/{service}/deploys", post(start_deploy))
+        .route("/services/{service}/suspend", post(suspend))
+        .route("/services/{service}/resume", post(resume))
+        .route("/deploys/{deploy}/status", put(set_deploy_status))
+        .route("/keys", post(accept_key).delete(withdraw_key))
+        .route("/limits/reads", put(limit_reads))
+        .route("/faults", post(add_fault).delete(clear_faults))
+        .route("/faults/{fault}", delete(remove_fault))
+        .fallback(async || StatusCode::NOT_FOUND)
+}
+
+async fn create_workspace(
+    State(control): State<Control>,
+    Json(new): Json<NewWorkspace>,
+) -> Outcome<impl serde::Serialize> {
+    control.create_workspace(&new).map(Json)
+}
+
+async fn create_service(
+    State(control): State<Control>,
+    Json(new): Json<NewService>,
+) -> Outcome<impl serde::Serialize> {
+    control.create_service(&new).map(Json)
+}
+
+async fn delete_service(State(control): State<Control>, Path(service): Path<String>) -> Done {
+    done(control.delete_service(&service))
+}
+
+async fn start_deploy(
+    State(control): State<Control>,
+    Path(service): Path<String>,
+    new: Option<Json<NewDeploy>>,
+) -> Outcome<impl serde::Serialize> {
+    let Json(new) = new.unwrap_or_default();
+    control.start_deploy(&service, &new).map(Json)
+}
+
+async fn set_deploy_status(
+    State(control): State<Control>,
+    Path(deploy): Path<String>,
+    Json(Placement { status }): Json<Placement>,
+) -> Outcome<impl serde::Serialize> {
+    control.set_deploy_status(&deploy, status).map(Json)
+}
+
+async fn suspend(
+    State(control): State<Control>,
+    Path(service): Path<String>,
+    suspension: Option<Json<Suspension>>,
+) -> Outcome<impl serde::Serialize> {
+    let Json(Suspension { by }) = suspension.unwrap_or_default();
+    control.suspend(&service, by).map(Json)
+}
+
+async fn resume(
+    State(control): State<Control>,
+    Path(service): Path<String>,
+) -> Outcome<impl serde::Serialize> {
+    control.resume(&service).map(Json)
+}
+
+async fn accept_key(State(control): State<Control>, Json(new): Json<NewKey>) -> Done {
+    done(control.accept_key(&new))
+}
+
+async fn withdraw_key(
+    State(control): State<Control>,
+    Json(Withdrawal { key }): Json<Withdrawal>,
+) -> Done {
+    done(control.withdraw_key(&key))
+}
+
+async fn limit_reads(State(control): State<Control>, Json(limit): Json<Limit>) -> Done {
+    done(control.set_limit(Bucket::Reads, limit))
+}
+
+async fn add_fault(
+    State(control): State<Control>,
+    Json(fault): Json<Fault>,
+) -> Outcome<impl serde::Serialize> {
+    let id = control.add_fault(fault)?;
+    Ok(Json(json!({ "id": id })))
+}
+
+async fn remove_fault(State(control): State<Control>, Path(fault): Path<u64>) -> Done {
+    done(control.remove_fault(fault))
+}
+
+async fn clear_faults(State(control): State<Control>) -> StatusCode {
+    control.clear_faults();
+    StatusCode::NO_CONTENT
+}
+
+async fn forget_calls(State(control): State<Control>) -> StatusCode {
+    control.forget_calls();
+    StatusCode::NO_CONTENT
+}
+
+fn done(outcome: Result<(), ControlError>) -> Done {
+    outcome.map(|()| StatusCode::NO_CONTENT)
+}

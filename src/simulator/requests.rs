@@ -1,0 +1,121 @@
+//! What can be asked of the simulated platform from outside of Render's API.
+
+use serde::Deserialize;
+
+use super::model::{DeployStatus, Overlap, ServiceType, Suspender, Trigger};
+
+/// A workspace to create.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewWorkspace {
+    /// Its name.
+    pub name: String,
+    /// What happens to a deploy that starts while another runs. Default: it waits.
+    #[serde(default)]
+    pub overlap: Overlap,
+}
+
+/// A service to create. It has no deploy until one is started.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewService {
+    /// Its name.
+    pub name: String,
+    /// What it is. Default: a web service.
+    #[serde(default)]
+    pub r#type: ServiceType,
+    /// The identifier or name of its workspace. Default: the first one, which is created if there is none.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// The image it runs. Default: none; it is built from a repository.
+    #[serde(default)]
+    pub image: Option<String>,
+    /// Where it runs. Default: `oregon`.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// How many instances it has. Default: 1.
+    #[serde(default)]
+    pub instances: Option<u32>,
+    /// Whether a push deploys it. Default: it does.
+    #[serde(default)]
+    pub auto_deploy: Option<bool>,
+}
+
+/// A deploy to start.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewDeploy {
+    /// The commit's hash. Default: a new one. Not for a service that runs an image.
+    #[serde(default)]
+    pub commit: Option<String>,
+    /// The commit's message.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// The image with its tag. Default: the service's. Only for a service that runs an image.
+    #[serde(default)]
+    pub image: Option<String>,
+    /// What started it. Default: `new_commit`.
+    #[serde(default)]
+    pub trigger: Trigger,
+    /// Whether it is live at once; whatever runs or waits is cancelled.
+    #[serde(default)]
+    pub immediately: bool,
+    /// What it goes through, in place of the usual build, update and live. It stays in the last one.
+    #[serde(default)]
+    pub phases: Vec<Phase>,
+}
+
+/// A status and how long a deploy has it.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Phase {
+    /// The status.
+    pub status: DeployStatus,
+    /// Seconds until the next phase, at most 86400. Without a meaning for the last phase.
+    #[serde(default)]
+    pub seconds: f64,
+}
+
+/// An API key to accept.
+#[derive(Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewKey {
+    /// The key.
+    pub key: String,
+    /// Identifiers or names of the workspaces it reaches. Default: all, also those created later.
+    #[serde(default)]
+    pub workspaces: Option<Vec<String>>,
+}
+
+// Written by hand, so that a key never reaches a log.
+impl std::fmt::Debug for NewKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("NewKey")
+            .field("key", &"…")
+            .field("workspaces", &self.workspaces)
+            .finish()
+    }
+}
+
+/// Body of a request that suspends a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Suspension {
+    #[serde(default)]
+    pub(super) by: Suspender,
+}
+
+/// Body of a request that sets a deploy's status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Placement {
+    pub(super) status: DeployStatus,
+}
+
+/// Body of a request that withdraws an API key.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Withdrawal {
+    pub(super) key: String,
+}

@@ -1,0 +1,116 @@
+//! Everything the simulated platform knows.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    api::Route,
+    budget::Budgets,
+    control::ControlError,
+    faults::Faults,
+    identity::Identities,
+    keys::{KeyDigest, Reach},
+    ledger::Ledger,
+    model::{Deploy, DeployStatus, Event, Service, Workspace},
+    rollout::Pace,
+    seed::Seed,
+};
+
+/// The platform's state. It has no clock of its own: whoever changes it says what time it is.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) pace: Pace,
+    pub(super) identities: Identities,
+    pub(super) workspaces: Vec<Workspace>,
+    pub(super) services: Vec<Service>,
+    /// In the order in which they were created.
+    pub(super) deploys: Vec<Deploy>,
+    pub(super) events: VecDeque<Event>,
+    pub(super) keys: Vec<(KeyDigest, Reach)>,
+    pub(super) ledger: Ledger,
+    pub(super) budgets: Budgets,
+    pub(super) faults: Faults,
+    pub(super) calls: BTreeMap<Route, u64>,
+    pub(super) answered: u64,
+    newest: Timestamp,
+}
+
+impl World {
+    /// A platform with what the seed says, at the given time.
+    pub(super) fn new(pace: Pace, seed: &Seed, now: Timestamp) -> Result<Self, ControlError> {
+        let mut world = Self {
+            pace,
+            identities: Identities::default(),
+            workspaces: Vec::new(),
+            services: Vec::new(),
+            deploys: Vec::new(),
+            events: VecDeque::new(),
+            keys: Vec::new(),
+            ledger: Ledger::default(),
+            budgets: Budgets::default(),
+            faults: Faults::default(),
+            calls: BTreeMap::new(),
+            answered: 0,
+            newest: Timestamp::MIN,
+        };
+        world.sow(seed, now)?;
+        Ok(world)
+    }
+
+    /// The creation time for something new: no two things are created at the same time, so that sorting by it tells
+    /// their order, as it does on the real platform.
+    pub(super) fn stamp(&mut self, now: Timestamp) -> Timestamp {
+        let after = self
+            .newest
+            .checked_add(SignedDuration::from_micros(1))
+            .unwrap_or(now);
+        self.newest = now.max(after);
+        self.newest
+    }
+
+    /// What the key may see, if it is one of ours.
+    pub(super) fn reach_of(&self, key: &KeyDigest) -> Option<&Reach> {
+        let found = self.keys.iter().find(|(known, _)| known == key);
+        found.map(|(_, reach)| reach)
+    }
+
+    /// Where the workspace with this identifier or name is.
+    pub(super) fn workspace_at(&self, wanted: &str) -> Result<usize, ControlError> {
+        self.workspaces
+            .iter()
+            .position(|workspace| workspace.id == wanted || workspace.name == wanted)
+            .ok_or_else(|| ControlError::UnknownWorkspace(wanted.to_owned()))
+    }
+
+    /// Where the service with this identifier or name is.
+    pub(super) fn service_at(&self, wanted: &str) -> Result<usize, ControlError> {
+        self.services
+            .iter()
+            .position(|service| service.id == wanted || service.name == wanted)
+            .ok_or_else(|| ControlError::UnknownService(wanted.to_owned()))
+    }
+
+    /// Where the deploy with this identifier is.
+    pub(super) fn deploy_at(&self, wanted: &str) -> Result<usize, ControlError> {
+        self.deploys
+            .iter()
+            .position(|deploy| deploy.id == wanted)
+            .ok_or_else(|| ControlError::UnknownDeploy(wanted.to_owned()))
+    }
+
+    /// The deploys of a service, newest first.
+    pub(super) fn deploys_of(&self, service: &str) -> impl Iterator<Item = &Deploy> {
+        let of_service = self.deploys.iter().rev();
+        of_service.filter(move |deploy| deploy.service_id == service)
+    }
+
+    /// The deploy that serves, unless the service is suspended or was never deployed.
+    pub(super) fn serving(&self, service: &Service) -> Option<&Deploy> {
+        if !service.suspenders.is_empty() {
+            return None;
+        }
+        self.deploys_of(&service.id)
+            .find(|deploy| deploy.status == DeployStatus::Live)
+    }
+}
