@@ -4,7 +4,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bad_input;
+mod faults;
 mod house;
+mod permissions;
 mod platforms;
 mod probes;
 mod simulator;

@@ -46,9 +46,15 @@ impl Target {
         let address = listener.local_addr().unwrap();
         let routes = Router::new().fallback(answer).with_state(shared.clone());
         let task = tokio::spawn(async move {
-            axum::serve(listener, routes).await.expect("the target serves");
+            axum::serve(listener, routes)
+                .await
+                .expect("the target serves");
         });
-        Self { address, shared, task }
+        Self {
+            address,
+            shared,
+            task,
+        }
     }
 
     /// Address of its health page.

@@ -245,7 +245,10 @@ fn watched(
 }
 
 fn names_a_new_release(previous: &DeploymentValidationStatus, snapshot: &Snapshot) -> bool {
-    let known = previous.observed_release.as_ref().map(|release| &release.id);
+    let known = previous
+        .observed_release
+        .as_ref()
+        .map(|release| &release.id);
     let live = snapshot.release.as_ref().map(|seen| &seen.release.id);
     live.is_some() && live != known
 }
