@@ -1,4 +1,4 @@
-//! How GitOps tools read a status, as rules that every version of every object must keep. After every scenario they are
+//! How `GitOps` tools read a status, as rules that every version of every object must keep. After every scenario they are
 //! held against all that the recorder saw, and against what the tools' own code makes of it.
 
 use serde_json::Value;

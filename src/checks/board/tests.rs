@@ -46,7 +46,7 @@ fn check(name: &str, depends_on: &[&str]) -> UnorderedCheck {
 }
 
 fn suite(checks: Vec<UnorderedCheck>) -> Suite {
-    Suite::new(checks, Duration::from_secs(60)).unwrap()
+    Suite::new(checks, Duration::from_mins(1)).unwrap()
 }
 
 fn at(second: i64) -> Timestamp {
