@@ -1,12 +1,19 @@
-//! The `plumbline` binary.
-#![allow(clippy::print_stdout)]
+//! The `plumbline` binary: parse, call, exit code.
+
+use std::process::ExitCode;
+
 use clap::Parser;
-#[derive(Parser)]
-struct C {
-    #[command(flatten)]
-    a: plumbline::cli::crd::CrdArguments,
-}
-fn main() {
-    let c = C::parse();
-    print!("{}", plumbline::cli::crd::run(c.a).unwrap());
+use plumbline::cli::{CommandLine, run};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
+        // Only a second installation fails, and this is the first.
+        return ExitCode::FAILURE;
+    }
+    run(command_line).await
 }

@@ -1,1 +1,44 @@
 //! Logging.
+
+use std::{io, str::FromStr};
+
+use clap::ValueEnum;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{
+    filter::Targets, fmt::format::FmtSpan, layer::SubscriberExt, util::SubscriberInitExt,
+    util::TryInitError,
+};
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    #[default]
+    Json,
+    /// For people at a terminal.
+    Pretty,
+}
+
+/// Sends log lines of `level` and above to standard error.
+///
+/// The level is that of this program alone. Libraries are kept at `warn`: below it some of them log what they send and
+/// receive, header values and bodies included.
+pub fn init(level: LevelFilter, format: LogFormat) -> Result<(), TryInitError> {
+    let targets = Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target("plumbline", level);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_span_events(FmtSpan::NONE);
+    let registry = tracing_subscriber::registry().with(targets);
+    match format {
+        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
+        LogFormat::Pretty => registry.with(lines).try_init(),
+    }
+}
+
+/// A level as `LOG_LEVEL` and `--log-level` take it.
+pub fn parse_level(text: &str) -> Result<LevelFilter, String> {
+    LevelFilter::from_str(text)
+        .map_err(|_| format!("{text:?} is no level: use off, error, warn, info, debug or trace"))
+}

@@ -167,6 +167,25 @@ pub enum Area {
     Platform,
 }
 
+impl Area {
+    /// The word as it stands in a spec.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Database => "database",
+            Self::Api => "api",
+            Self::Worker => "worker",
+            Self::Storage => "storage",
+            Self::External => "external",
+            Self::Performance => "performance",
+            Self::Security => "security",
+            Self::Monitoring => "monitoring",
+            Self::Platform => "platform",
+        }
+    }
+}
+
 /// Whether a check decides the verdict.
 #[derive(
     Clone,

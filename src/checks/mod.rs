@@ -6,6 +6,7 @@ pub mod board;
 pub mod dns;
 pub mod engine;
 pub mod http;
+pub mod invalid;
 pub mod net;
 pub mod reference;
 pub mod suite;

@@ -94,6 +94,7 @@ pub enum SuiteError {
 pub struct Suite {
     checks: Vec<Check>,
     timeout: Duration,
+    longest_chain: Duration,
 }
 
 impl Suite {
@@ -148,9 +149,10 @@ impl Suite {
             }
             waiting = blocked;
         }
-        let suite = Self {
+        let mut suite = Self {
             checks: ordered,
             timeout,
+            longest_chain: Duration::ZERO,
         };
         suite.fits_its_timeout()?;
         Ok(suite)
@@ -168,7 +170,13 @@ impl Suite {
         self.timeout
     }
 
-    fn fits_its_timeout(&self) -> Result<(), SuiteError> {
+    /// The longest time that a chain of dependencies may take, retries included.
+    #[must_use]
+    pub const fn longest_chain(&self) -> Duration {
+        self.longest_chain
+    }
+
+    fn fits_its_timeout(&mut self) -> Result<(), SuiteError> {
         let mut ends: Vec<(Duration, Option<usize>)> = Vec::with_capacity(self.checks.len());
         for check in &self.checks {
             let own = check.timeout * (u32::from(check.retries) + 1);
@@ -184,6 +192,7 @@ impl Suite {
         else {
             return Ok(());
         };
+        self.longest_chain = chain;
         if chain <= self.timeout {
             return Ok(());
         }
@@ -199,5 +208,83 @@ impl Suite {
             chain,
             timeout: self.timeout,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::BoxFuture;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Silent;
+
+    impl Probe for Silent {
+        fn measure<'a>(&'a self, _: &'a Session, _: Instant) -> BoxFuture<'a, Measurement> {
+            unreachable!("a suite measures nothing")
+        }
+
+        fn host(&self) -> &'static str {
+            "example.com:443"
+        }
+    }
+
+    fn check(name: &str, depends_on: &[&str], timeout: u64, retries: u8) -> UnorderedCheck {
+        UnorderedCheck {
+            depends_on: depends_on.iter().map(|&name| name.to_owned()).collect(),
+            check: Check {
+                name: name.into(),
+                area: Area::default(),
+                stage: Stage::default(),
+                severity: Severity::default(),
+                depends_on: Vec::new(),
+                interval: Duration::from_secs(30),
+                timeout: Duration::from_secs(timeout),
+                retries,
+                failure_threshold: 3,
+                success_threshold: 2,
+                probe: Arc::new(Silent),
+            },
+        }
+    }
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    #[test]
+    fn a_check_stands_behind_all_that_it_depends_on() {
+        let checks = vec![
+            check("report", &["queue", "api"], 1, 0),
+            check("api", &["database"], 1, 0),
+            check("database", &[], 1, 0),
+            check("queue", &[], 1, 0),
+        ];
+        let suite = Suite::new(checks, MINUTE).unwrap();
+        for (place, check) in suite.checks().iter().enumerate() {
+            assert!(check.depends_on.iter().all(|&dependency| dependency < place));
+        }
+        assert_eq!(suite.checks().len(), 4);
+    }
+
+    #[test]
+    fn a_circle_is_refused_with_its_checks() {
+        let checks = vec![check("a", &["b"], 1, 0), check("b", &["a"], 1, 0), check("c", &[], 1, 0)];
+        let error = Suite::new(checks, MINUTE).unwrap_err();
+        assert_eq!(error.to_string(), "dependsOn leads in a circle through a, b");
+    }
+
+    #[test]
+    fn a_chain_that_cannot_end_in_time_is_refused_with_its_length() {
+        let checks = vec![check("a", &[], 20, 1), check("b", &["a"], 30, 0), check("c", &[], 50, 0)];
+        let error = Suite::new(checks, MINUTE).unwrap_err();
+        assert_eq!(error.to_string(), "the chain of checks a → b may take 70s, and timeout is 60s");
+    }
+
+    #[test]
+    fn a_name_stands_once_and_a_dependency_names_a_check() {
+        let twice = vec![check("a", &[], 1, 0), check("a", &[], 1, 0)];
+        assert!(matches!(Suite::new(twice, MINUTE), Err(SuiteError::DuplicateName { .. })));
+        let astray = vec![check("a", &["b"], 1, 0)];
+        assert!(matches!(Suite::new(astray, MINUTE), Err(SuiteError::UnknownDependency { .. })));
     }
 }

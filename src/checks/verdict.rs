@@ -57,6 +57,8 @@ pub enum FindingReason {
     CutOff,
     /// The egress rule denies the address.
     TargetNotAllowed,
+    /// The target refuses the credentials of the check.
+    CredentialsRefused,
     /// The check itself broke.
     Panicked,
     /// The run ended before the check could.
@@ -94,6 +96,7 @@ impl FindingReason {
             Self::Unreachable => "Unreachable",
             Self::CutOff => "CutOff",
             Self::TargetNotAllowed => "TargetNotAllowed",
+            Self::CredentialsRefused => "CredentialsRefused",
             Self::Panicked => "Panicked",
             Self::RunTimedOut => "RunTimedOut",
             Self::OutOfResources => "OutOfResources",
@@ -178,6 +181,16 @@ pub fn printable(text: &str, max_bytes: usize) -> String {
         line.push(shown);
     }
     line
+}
+
+/// A measured duration in a message: `812ms`, `1.84s`.
+#[must_use]
+pub fn readable(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) {
+        format!("{}ms", duration.as_millis())
+    } else {
+        format!("{:.2}s", duration.as_secs_f64())
+    }
 }
 
 /// How long each phase of a probe took; a phase that did not happen, as with a reused connection, is `None`.

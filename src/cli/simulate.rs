@@ -1,4 +1,4 @@
-//! `plumbline simulate`: a platform on a loopback port, for trying things out.
+//! `plumbline simulate`: a platform, or a service to check, on a loopback port, for trying things out.
 
 use std::{
     io::{self, Write},
@@ -13,21 +13,26 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::simulator::{
-    NewKey, Options, Pace, Seed, SeedError, Simulator, SimulatorError, SystemClock,
+    NewKey, Options, Pace, Seed, SeedError, Simulator, SimulatorError, SystemClock, Target,
 };
 
-/// Simulates a platform.
+/// Simulates a platform, or a service to check.
 #[derive(Debug, Args)]
 pub struct SimulateArguments {
     #[command(subcommand)]
-    platform: Platform,
+    subject: Subject,
 }
 
 /// What can be simulated.
 #[derive(Debug, Subcommand)]
-enum Platform {
+enum Subject {
     /// Render's API, on 127.0.0.1. Prints one line of JSON with its addresses, then serves until it is interrupted.
     Render(RenderArguments),
+    /// A service to check, on 127.0.0.1: GET /health answers as told by PUT /_simulator/state, such as
+    /// {"status": 503, "delay": "2s", "queueDepth": 5000}; {} mends it. Prints one line of JSON with its addresses, then
+    /// serves until it is interrupted.
+    #[command(verbatim_doc_comment)]
+    Target(TargetArguments),
 }
 
 #[derive(Debug, Args)]
@@ -52,6 +57,13 @@ struct RenderArguments {
     update_seconds: u32,
 }
 
+#[derive(Debug, Args)]
+struct TargetArguments {
+    /// Port to listen on; 0 is a free one.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+}
+
 /// The simulation did not start or did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulateError {
@@ -60,7 +72,10 @@ pub enum SimulateError {
     Seed(#[from] SeedError),
     /// The simulator failed.
     #[error("could not simulate Render's API")]
-    Simulator(#[from] SimulatorError),
+    Simulator(#[source] SimulatorError),
+    /// The target failed.
+    #[error("could not simulate a service to check")]
+    Target(#[source] SimulatorError),
     /// Signals could not be listened for.
     #[error("could not listen for signals")]
     Signals(#[source] io::Error),
@@ -71,25 +86,53 @@ pub enum SimulateError {
 
 /// Runs the subcommand until Ctrl-C or SIGTERM.
 pub async fn run(arguments: SimulateArguments) -> Result<ExitCode, SimulateError> {
-    let Platform::Render(arguments) = arguments.platform;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(SimulateError::Signals)?;
     let mut terminated = signal(SignalKind::terminate()).map_err(SimulateError::Signals)?;
-    let running = Simulator::start(options(&arguments)?).await?;
-    let addresses = json!({
+    let ended = async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+        }
+    };
+    match arguments.subject {
+        Subject::Render(arguments) => render(&arguments, ended).await,
+        Subject::Target(arguments) => target(&arguments, ended).await,
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn render(
+    arguments: &RenderArguments,
+    ended: impl Future<Output = ()>,
+) -> Result<(), SimulateError> {
+    let running = Simulator::start(options(arguments)?)
+        .await
+        .map_err(SimulateError::Simulator)?;
+    announce(&json!({
         "api": running.base_url(),
         "control": format!("http://{}/_simulator", running.address),
-    });
+    }))?;
+    tracing::info!(address = %running.address, "Simulating Render's API; Ctrl-C ends it");
+    ended.await;
+    running.shutdown().await.map_err(SimulateError::Simulator)
+}
+
+async fn target(
+    arguments: &TargetArguments,
+    ended: impl Future<Output = ()>,
+) -> Result<(), SimulateError> {
+    let target = Target::bind(arguments.port)
+        .await
+        .map_err(SimulateError::Target)?;
+    announce(&json!({"url": target.url(), "state": target.state_url()}))?;
+    target.serve(ended).await.map_err(SimulateError::Target)
+}
+
+/// Writes the addresses to standard output, on one line.
+fn announce(addresses: &serde_json::Value) -> Result<(), SimulateError> {
     let mut output = io::stdout().lock();
     writeln!(output, "{addresses}").map_err(SimulateError::Output)?;
-    output.flush().map_err(SimulateError::Output)?;
-    drop(output);
-    tracing::info!(address = %running.address, "Simulating Render's API; Ctrl-C ends it");
-    tokio::select! {
-        _ = interrupted.recv() => {}
-        _ = terminated.recv() => {}
-    }
-    running.shutdown().await?;
-    Ok(ExitCode::SUCCESS)
+    output.flush().map_err(SimulateError::Output)
 }
 
 fn options(arguments: &RenderArguments) -> Result<Options, SeedError> {

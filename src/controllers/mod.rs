@@ -1,1 +1,5 @@
 //! One folder per kind, with its stages.
+
+pub mod context;
+pub mod outcome;
+pub mod validation;

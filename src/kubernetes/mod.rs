@@ -1,1 +1,5 @@
 //! What every controller shares of Kubernetes.
+
+pub mod client;
+pub mod conditions;
+pub mod secrets;

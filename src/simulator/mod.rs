@@ -13,6 +13,7 @@
 //! | `faults`, `distortion` | what goes wrong |
 //! | `ledger` | what was changed, by whom |
 //! | `clock`, `identity`, `seed`, `requests` | time, names, the first state, what can be asked for |
+//! | `target` | apart from Render: a service to check that answers as it is told to |
 
 mod answer;
 mod api;
@@ -34,6 +35,7 @@ mod requests;
 mod rollout;
 mod seed;
 mod server;
+mod target;
 mod wire;
 mod world;
 
@@ -51,3 +53,4 @@ pub use requests::{NewDeploy, NewKey, NewService, NewWorkspace, Phase};
 pub use rollout::Pace;
 pub use seed::{Seed, SeedError, SeedService};
 pub use server::{Options, Running, Simulator, SimulatorError};
+pub use target::Target;

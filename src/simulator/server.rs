@@ -21,8 +21,8 @@ use super::{
     world::World,
 };
 
-/// How long open connections may take to end when the simulator stops.
-const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
+/// How long open connections may take to end when a simulator stops.
+pub(super) const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
 
 /// How a simulator is started. The default is an empty platform on a free port.
 #[derive(Debug, Clone)]

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// One program takes about five minutes on two cores with nothing cached.
+	// One program takes about three minutes on two cores with nothing cached.
 	buildLimit = time.Hour
 	smokeLimit = 30 * time.Second
 	// How often a build that takes long says so.

@@ -35,7 +35,7 @@ func (c cache) complete(ctx context.Context, wanted []program) error {
 		return err
 	}
 	if len(missing) > 3 {
-		say("building %d programs of Kubernetes %s from source into %s; about 8 minutes on two cores, once", len(missing), kubernetesVersion(), c.folder)
+		say("building %d programs of Kubernetes %s from source into %s; about 6 minutes on two cores, once", len(missing), kubernetesVersion(), c.folder)
 	}
 	for number, p := range missing {
 		say("building %s (%d of %d)", p.name, number+1, len(missing))

@@ -104,7 +104,10 @@ func (p *process) await(ctx context.Context) error {
 		case <-p.ended:
 			return fmt.Errorf("%s ended before it was ready (%s); the end of its log:\n%s", p.name, p.child.ProcessState, p.lastLog())
 		case <-ctx.Done():
-			return fmt.Errorf("%s did not become ready: %w: %w; the end of its log:\n%s", p.name, context.Cause(ctx), err, p.lastLog())
+			if cause := context.Cause(ctx); !errors.Is(cause, context.DeadlineExceeded) {
+				return fmt.Errorf("wait until %s is ready: %w", p.name, cause)
+			}
+			return fmt.Errorf("%s is not ready after %s: %w; the end of its log:\n%s", p.name, readyLimit, err, p.lastLog())
 		case <-time.After(readyInterval):
 		}
 	}

@@ -1,5 +1,11 @@
 //! Every integration test, in one binary: linking is what costs on a small machine.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "../support/mod.rs"]
+mod support;
+
+mod house;
 mod platforms;
+mod probes;
 mod simulator;
+mod validation;

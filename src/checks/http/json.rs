@@ -1,0 +1,181 @@
+//! What a JSON body must hold.
+
+use serde_json::{Number, Value};
+
+use super::json_path::BoundedPath;
+use crate::{
+    api::{JsonExpectation, JsonOperator},
+    checks::invalid::InvalidCheck,
+};
+
+const LONGEST_VALUE: usize = 1024;
+
+/// One compiled assertion.
+#[derive(Debug)]
+pub(super) struct JsonAssertion {
+    path: BoundedPath,
+    comparison: Comparison,
+}
+
+#[derive(Debug)]
+enum Comparison {
+    Exists,
+    Equals(Expected),
+    NotEquals(Expected),
+    Ordered(Ordering, f64),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Ordering {
+    LessThan,
+    AtMost,
+    GreaterThan,
+    AtLeast,
+}
+
+/// What a value is compared with: its text, and the number that the text spells, if it spells one.
+#[derive(Debug)]
+struct Expected {
+    text: String,
+    number: Option<Number>,
+}
+
+impl JsonAssertion {
+    pub(super) fn new(place: usize, expected: &JsonExpectation) -> Result<Self, InvalidCheck> {
+        let invalid = |field: &str, problem: String| {
+            InvalidCheck::new(format!("http.expect.json[{place}].{field}"), problem)
+        };
+        let path =
+            BoundedPath::parse(&expected.path).map_err(|problem| invalid("path", problem))?;
+        let comparison = Comparison::new(expected.operator, expected.value.as_deref())
+            .map_err(|problem| invalid("value", problem))?;
+        Ok(Self { path, comparison })
+    }
+
+    /// What does not hold in `body`, in words.
+    pub(super) fn judge_all(assertions: &[Self], body: &[u8]) -> Vec<String> {
+        if assertions.is_empty() {
+            return Vec::new();
+        }
+        match serde_json::from_slice::<Value>(body) {
+            Ok(document) => assertions
+                .iter()
+                .filter_map(|assertion| assertion.fault(&document))
+                .collect(),
+            Err(error) => vec![format!(
+                "the body cannot be read as JSON (line {}, column {})",
+                error.line(),
+                error.column()
+            )],
+        }
+    }
+
+    fn fault(&self, document: &Value) -> Option<String> {
+        let selected = self.path.select(document);
+        if selected.is_empty() {
+            return Some(format!("{} is missing", self.path.as_str()));
+        }
+        selected
+            .into_iter()
+            .find_map(|value| self.comparison.fault(value))
+            .map(|fault| format!("{} {fault}", self.path.as_str()))
+    }
+}
+
+impl Comparison {
+    fn new(operator: JsonOperator, value: Option<&str>) -> Result<Self, String> {
+        let Some(value) = value else {
+            return match operator {
+                JsonOperator::Exists => Ok(Self::Exists),
+                _ => Err("is required by every operator but Exists".to_owned()),
+            };
+        };
+        if value.len() > LONGEST_VALUE {
+            return Err(format!("is longer than {LONGEST_VALUE} bytes"));
+        }
+        let ordering = match operator {
+            JsonOperator::Exists => return Err("is not taken by Exists".to_owned()),
+            JsonOperator::Equals => return Ok(Self::Equals(Expected::new(value))),
+            JsonOperator::NotEquals => return Ok(Self::NotEquals(Expected::new(value))),
+            JsonOperator::LessThan => Ordering::LessThan,
+            JsonOperator::AtMost => Ordering::AtMost,
+            JsonOperator::GreaterThan => Ordering::GreaterThan,
+            JsonOperator::AtLeast => Ordering::AtLeast,
+        };
+        let threshold = number(value)
+            .and_then(|number| number.as_f64())
+            .ok_or_else(|| "must be a number for this operator".to_owned())?;
+        Ok(Self::Ordered(ordering, threshold))
+    }
+
+    /// Why `value` does not hold: value, operator, threshold.
+    fn fault(&self, value: &Value) -> Option<String> {
+        let seen = shown(value);
+        match self {
+            Self::Exists => None,
+            Self::Equals(expected) => {
+                (!expected.is(value)).then(|| format!("is {seen}, expected {}", expected.text))
+            }
+            Self::NotEquals(expected) => expected
+                .is(value)
+                .then(|| format!("is {}, which it must not be", expected.text)),
+            Self::Ordered(ordering, threshold) => {
+                let Some(number) = value.as_f64() else {
+                    return Some(format!("is {seen}, and no number"));
+                };
+                let (holds, opposite) = match ordering {
+                    Ordering::LessThan => (number < *threshold, ">="),
+                    Ordering::AtMost => (number <= *threshold, ">"),
+                    Ordering::GreaterThan => (number > *threshold, "<="),
+                    Ordering::AtLeast => (number >= *threshold, "<"),
+                };
+                (!holds).then(|| format!("{seen} {opposite} {threshold}"))
+            }
+        }
+    }
+}
+
+impl Expected {
+    fn new(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            number: number(text),
+        }
+    }
+
+    fn is(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => *text == self.text,
+            Value::Bool(truth) => self.text == if *truth { "true" } else { "false" },
+            Value::Null => self.text == "null",
+            Value::Number(seen) => self.number.as_ref().is_some_and(|own| equal(own, seen)),
+            Value::Array(_) | Value::Object(_) => false,
+        }
+    }
+}
+
+/// A number as JSON writes it: neither `NaN` nor `Infinity`, and nothing beyond what 64 bits hold.
+fn number(text: &str) -> Option<Number> {
+    serde_json::from_str(text).ok()
+}
+
+/// Whole numbers are compared as such: as floating-point numbers, neighbours above 2^53 would be equal.
+fn equal(one: &Number, other: &Number) -> bool {
+    if one.is_f64() || other.is_f64() {
+        one.as_f64() == other.as_f64()
+    } else {
+        one == other
+    }
+}
+
+/// A value as far as it may be shown: the text of a body could be anything, secrets included.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(truth) => truth.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::String(_) => "a string that differs".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}

@@ -1,0 +1,246 @@
+//! The request that a check sends, compiled once.
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
+    header::{self, Entry},
+};
+use http_body_util::Full;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use crate::{
+    api::{HttpCheck, HttpHeader, HttpMethod, SecretKeyReference},
+    checks::{
+        invalid::InvalidCheck,
+        net::{Target, target::InvalidHost},
+    },
+};
+
+const LONGEST_URL: usize = 2048;
+const LONGEST_BODY: usize = 16_384;
+const MOST_HEADERS: usize = 32;
+
+/// Headers that frame the message or name its target.
+const FRAMING: [&str; 10] = [
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "upgrade",
+    "te",
+    "trailer",
+    "keep-alive",
+    "proxy-connection",
+    "expect",
+];
+
+/// Headers that carry a secret by their nature.
+const SECRET: [&str; 4] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "x-api-key",
+];
+
+const USER_AGENT: &str = concat!("plumbline/", env!("CARGO_PKG_VERSION"));
+
+/// A request that can be built any number of times.
+#[derive(Clone)]
+pub(super) struct RequestTemplate {
+    url: Url,
+    uri: Uri,
+    target: Target,
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl RequestTemplate {
+    pub(super) fn new(
+        check: &HttpCheck,
+        secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
+    ) -> Result<Self, InvalidCheck> {
+        let (url, uri, target) = address(&check.url)?;
+        let body = check.body.clone().unwrap_or_default();
+        if body.len() > LONGEST_BODY {
+            return Err(InvalidCheck::new(
+                "http.body",
+                format!("is longer than {LONGEST_BODY} bytes"),
+            ));
+        }
+        if check.body.is_some() && check.method != HttpMethod::Post {
+            return Err(InvalidCheck::new(
+                "http.body",
+                "is sent with method POST only",
+            ));
+        }
+        Ok(Self {
+            url,
+            uri,
+            target,
+            method: match check.method {
+                HttpMethod::Get => Method::GET,
+                HttpMethod::Head => Method::HEAD,
+                HttpMethod::Options => Method::OPTIONS,
+                HttpMethod::Post => Method::POST,
+            },
+            headers: headers(&check.headers, secret)?,
+            body: body.into(),
+        })
+    }
+
+    /// The request. Its `Host` follows from the address.
+    pub(super) fn build(&self) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.version_mut() = Version::HTTP_11;
+        request.headers_mut().clone_from(&self.headers);
+        request
+    }
+
+    /// The same request to another address: without secrets when host, port or scheme differ.
+    pub(super) fn redirected(&self, url: Url) -> Result<Self, InvalidHost> {
+        let target = Target::from_url(&url)?;
+        let uri: Uri = url.as_str().parse().map_err(|_| InvalidHost)?;
+        let mut next = self.clone();
+        if target != self.target || url.scheme() != self.url.scheme() {
+            next.headers = self
+                .headers
+                .iter()
+                .filter(|(name, value)| !is_secret(name, value))
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect();
+        }
+        next.url = url;
+        next.uri = uri;
+        next.target = target;
+        Ok(next)
+    }
+
+    pub(super) const fn url(&self) -> &Url {
+        &self.url
+    }
+
+    pub(super) const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Whether sending it twice does no more than sending it once.
+    pub(super) fn repeatable(&self) -> bool {
+        self.method != Method::POST
+    }
+
+    pub(super) fn carries_secrets(&self) -> bool {
+        self.headers
+            .iter()
+            .any(|(name, value)| is_secret(name, value))
+    }
+}
+
+fn is_secret(name: &HeaderName, value: &HeaderValue) -> bool {
+    value.is_sensitive() || SECRET.contains(&name.as_str())
+}
+
+fn address(text: &str) -> Result<(Url, Uri, Target), InvalidCheck> {
+    let invalid = |problem: &str| InvalidCheck::new("http.url", problem);
+    if text.len() > LONGEST_URL {
+        return Err(invalid("is longer than 2048 bytes"));
+    }
+    // The parser drops or mends these in silence, as a browser does; a check means what it says.
+    if text.contains(|character: char| {
+        character.is_whitespace() || character.is_control() || character == '\\'
+    }) {
+        return Err(invalid("holds a space, a control character or a backslash"));
+    }
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return Err(invalid("begins with neither http:// nor https://"));
+    };
+    if !["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()) || rest.starts_with('/') {
+        return Err(invalid("begins with neither http:// nor https://"));
+    }
+    let url = Url::parse(text).map_err(|_| invalid("is not a URL"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(invalid(
+            "holds a user or a password: use a header with valueFrom",
+        ));
+    }
+    if url.fragment().is_some() {
+        return Err(invalid("holds a fragment, which is never sent"));
+    }
+    if url.port() == Some(0) {
+        return Err(invalid("holds port 0"));
+    }
+    let target =
+        Target::from_url(&url).map_err(|_| invalid("names neither a host nor an IP address"))?;
+    let uri = url.as_str().parse().map_err(|_| invalid("is not a URL"))?;
+    Ok((url, uri, target))
+}
+
+fn headers(
+    specified: &[HttpHeader],
+    secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
+) -> Result<HeaderMap, InvalidCheck> {
+    if specified.len() > MOST_HEADERS {
+        return Err(InvalidCheck::new(
+            "http.headers",
+            format!("has more than {MOST_HEADERS} entries"),
+        ));
+    }
+    let mut headers = HeaderMap::with_capacity(specified.len() + 2);
+    for (place, specified) in specified.iter().enumerate() {
+        let (name, value) = header(specified, secret)
+            .map_err(|problem| InvalidCheck::new(format!("http.headers[{place}]"), problem))?;
+        let Entry::Vacant(entry) = headers.entry(name) else {
+            return Err(InvalidCheck::new(
+                format!("http.headers[{place}].name"),
+                "is used twice",
+            ));
+        };
+        entry.insert(value);
+    }
+    for (name, value) in [(header::USER_AGENT, USER_AGENT), (header::ACCEPT, "*/*")] {
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
+    Ok(headers)
+}
+
+fn header(
+    specified: &HttpHeader,
+    secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
+) -> Result<(HeaderName, HeaderValue), String> {
+    let name: HeaderName = specified
+        .name
+        .parse()
+        .map_err(|_| "name: is not the name of a header".to_owned())?;
+    if FRAMING.contains(&name.as_str()) {
+        return Err(format!(
+            "name: {name} frames the message or names its target, and cannot be set"
+        ));
+    }
+    match (&specified.value, &specified.value_from) {
+        (Some(_), None) if SECRET.contains(&name.as_str()) => Err(format!(
+            "value: {name} carries a secret: use valueFrom.secretKeyRef"
+        )),
+        (Some(value), None) => HeaderValue::from_str(value)
+            .map(|value| (name, value))
+            .map_err(|_| "value: holds characters that no header can".to_owned()),
+        (None, Some(source)) => {
+            let reference = &source.secret_key_ref;
+            let shown = format!("key {} of Secret {}", reference.key, reference.name);
+            let secret =
+                secret(reference).ok_or_else(|| format!("valueFrom: there is no {shown}"))?;
+            if secret.expose_secret().is_empty() {
+                return Err(format!("valueFrom: {shown} is empty"));
+            }
+            let mut value = HeaderValue::from_str(secret.expose_secret())
+                .map_err(|_| format!("valueFrom: {shown} holds characters that no header can"))?;
+            value.set_sensitive(true);
+            Ok((name, value))
+        }
+        _ => Err("exactly one of value, valueFrom must be set".to_owned()),
+    }
+}

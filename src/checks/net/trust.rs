@@ -1,0 +1,91 @@
+//! Whom TLS connections trust.
+
+use std::{path::PathBuf, sync::Arc};
+
+use rustls::{
+    ClientConfig, RootCertStore,
+    client::Resumption,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use tracing::warn;
+
+use super::{NetworkError, settings::TlsSettings};
+
+/// The TLS client configurations of checks, over one set of trusted roots.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    requests: Arc<ClientConfig>,
+    inspection: Arc<ClientConfig>,
+    has_roots: bool,
+}
+
+impl Trust {
+    /// Loads the system's roots and those of `settings`. Roots of the system that cannot be read are left out.
+    pub fn load(settings: &TlsSettings) -> Result<Self, NetworkError> {
+        let mut roots = RootCertStore::empty();
+        let system = rustls_native_certs::load_native_certs();
+        for error in &system.errors {
+            warn!(%error, "a trusted certificate of the system cannot be read");
+        }
+        roots.add_parsable_certificates(system.certs);
+        if let Some(path) = &settings.certificate_authorities {
+            for certificate in read(path)? {
+                roots
+                    .add(certificate)
+                    .map_err(|source| NetworkError::Certificate {
+                        path: path.clone(),
+                        source,
+                    })?;
+            }
+        }
+        let has_roots = !roots.is_empty();
+        let mut requests = client(roots)?;
+        let mut inspection = requests.clone();
+        requests.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // A resumed session shows the certificate of an earlier handshake.
+        inspection.resumption = Resumption::disabled();
+        Ok(Self {
+            requests: Arc::new(requests),
+            inspection: Arc::new(inspection),
+            has_roots,
+        })
+    }
+
+    /// For requests: offers HTTP/2, and resumes sessions.
+    #[must_use]
+    pub fn requests(&self) -> Arc<ClientConfig> {
+        self.requests.clone()
+    }
+
+    /// For looking at certificates: a full handshake each time, and no word on what follows.
+    #[must_use]
+    pub fn inspection(&self) -> Arc<ClientConfig> {
+        self.inspection.clone()
+    }
+
+    /// Whether there is anybody to trust at all.
+    #[must_use]
+    pub const fn has_roots(&self) -> bool {
+        self.has_roots
+    }
+}
+
+fn read(path: &PathBuf) -> Result<Vec<CertificateDer<'static>>, NetworkError> {
+    CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(|source| NetworkError::CertificateFile {
+            path: path.clone(),
+            source,
+        })
+}
+
+fn client(roots: RootCertStore) -> Result<ClientConfig, NetworkError> {
+    Ok(
+        ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(NetworkError::Tls)?
+            .with_root_certificates(roots)
+            .with_no_client_auth(),
+    )
+}

@@ -1,0 +1,238 @@
+//! `plumbline controller`: watches the cluster until it is told to stop.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use clap::Args;
+use futures::FutureExt;
+use k8s_openapi::jiff::Timestamp;
+use kube::runtime::events::{Recorder, Reporter};
+use prometheus_client::registry::Registry as Metrics;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{mpsc, watch},
+    time::timeout,
+};
+use tracing::level_filters::LevelFilter;
+
+use crate::{
+    checks::{
+        engine::Engine,
+        net::{Network, NetworkError, NetworkSettings, settings::EgressSettings},
+        reference::{InvalidReference, Reference},
+    },
+    controllers::{
+        context::{Context, Written},
+        validation,
+    },
+    kubernetes::{
+        client::{self, ClientError, Connection},
+        secrets::Secrets,
+    },
+    monitor::{Monitor, MonitorMetrics},
+    platforms::{Hub, PlatformMetrics, RegistryError},
+    server::{self, Readiness, ServerError},
+    settings::{Settings, SettingsError},
+    telemetry::{self, LogFormat},
+};
+
+/// Longest time from the signal to the end of the process.
+const SHUTDOWN: Duration = Duration::from_secs(9);
+
+/// Watches `DeploymentValidations` in the cluster, runs their checks and writes their status.
+#[derive(Debug, Args)]
+pub struct ControllerArguments {
+    /// Settings file; `config/plumbline.yaml` shows every key with its default.
+    #[arg(long, value_name = "FILE", env = "PLUMBLINE_SETTINGS")]
+    settings: Option<PathBuf>,
+    /// Kubeconfig to use. Default: KUBECONFIG, the user's own, or the pod's service account.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Namespace to watch. Goes before `controller.watchNamespace`.
+    #[arg(long, value_name = "NAMESPACE")]
+    watch_namespace: Option<String>,
+    /// Address for probes and metrics. Goes before `server.listen`.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Level of this program's log lines: off, error, warn, info, debug, trace.
+    #[arg(long, env = "LOG_LEVEL", default_value = "info", value_parser = telemetry::parse_level)]
+    log_level: LevelFilter,
+    /// How log lines look.
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t)]
+    log_format: LogFormat,
+}
+
+/// The controller could not start, or ended on its own.
+#[derive(Debug, thiserror::Error)]
+pub enum ControllerError {
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The log cannot be set up.
+    #[error("could not set up the log")]
+    Telemetry(#[source] tracing_subscriber::util::TryInitError),
+    /// The API server cannot be reached.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Probes and metrics cannot be served.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// The network for checks cannot be set up.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// A reference place cannot be used.
+    #[error(transparent)]
+    Reference(#[from] InvalidReference),
+    /// The platforms cannot be set up.
+    #[error(transparent)]
+    Platforms(#[from] RegistryError),
+    /// Signals cannot be received.
+    #[error("could not listen for SIGTERM and SIGINT")]
+    Signals(#[source] std::io::Error),
+    /// A part that must not end has ended.
+    #[error("{0} ended on its own, and the process with it")]
+    EndedAlone(&'static str),
+}
+
+/// Runs the subcommand until SIGTERM or SIGINT.
+pub async fn run(arguments: ControllerArguments) -> Result<(), ControllerError> {
+    let mut settings = Settings::load(arguments.settings.as_deref())?;
+    if let Some(listen) = arguments.listen {
+        settings.server.listen = listen;
+    }
+    if arguments.watch_namespace.is_some() {
+        settings.controller.watch_namespace = arguments.watch_namespace;
+    }
+    telemetry::init(arguments.log_level, arguments.log_format)
+        .map_err(ControllerError::Telemetry)?;
+    let mut signals = Signals::new().map_err(ControllerError::Signals)?;
+    let listener = server::bind(settings.server.listen).await?;
+    let connection = client::connect(arguments.kubeconfig.as_deref()).await?;
+    tracing::info!(
+        server = connection.server,
+        listen = %settings.server.listen,
+        version = env!("CARGO_PKG_VERSION"),
+        "the controller starts"
+    );
+
+    let parts = Parts::new(settings, &connection)?;
+    let (stop, stopped) = watch::channel(false);
+    let readiness = Readiness::default();
+    let serve = server::serve(
+        listener,
+        parts.metrics,
+        readiness.clone(),
+        until(stopped.clone()),
+    );
+    let control = validation::run(
+        parts.context,
+        &parts.settings.controller,
+        parts.wakes,
+        move || readiness.set(),
+        until(stopped),
+    );
+    let monitor = tokio::spawn(parts.actor.run());
+    let mut work = std::pin::pin!(async { tokio::join!(serve, control).0 }.fuse());
+    tokio::select! {
+        served = &mut work => {
+            served?;
+            return Err(ControllerError::EndedAlone("the watch or the server"));
+        }
+        ended = monitor => {
+            let _ = ended;
+            return Err(ControllerError::EndedAlone("the monitor"));
+        }
+        () = signals.next() => {}
+    }
+    tracing::info!("told to stop: nothing new is started");
+    stop.send_replace(true);
+    tokio::select! {
+        ended = timeout(SHUTDOWN, work) => match ended {
+            Ok(served) => served?,
+            Err(_) => tracing::warn!("what was under way did not end in time, and is given up"),
+        },
+        () = signals.next() => tracing::warn!("told to stop again: what was under way is given up"),
+    }
+    Ok(())
+}
+
+struct Parts {
+    settings: Settings,
+    context: Arc<Context>,
+    actor: crate::monitor::Actor,
+    wakes: mpsc::UnboundedReceiver<crate::monitor::Subject>,
+    metrics: Metrics,
+}
+
+impl Parts {
+    fn new(mut settings: Settings, connection: &Connection) -> Result<Self, ControllerError> {
+        if settings.reference.addresses.is_empty() {
+            settings.reference.addresses = vec![connection.server.clone()];
+        }
+        let mut metrics = Metrics::with_prefix("plumbline");
+        let network = Network::new(&settings.network, connection.addresses.clone())?;
+        let unrestricted = NetworkSettings {
+            egress: EgressSettings::everything_allowed(),
+            ..settings.network.clone()
+        };
+        let unrestricted = Network::new(&unrestricted, Vec::new())?;
+        let reference = Reference::new(&settings.reference, unrestricted)?;
+        let engine = Engine::new(network.clone(), reference, settings.checks);
+        let monitor_metrics = MonitorMetrics::default();
+        monitor_metrics.register(&mut metrics);
+        let (waker, wakes) = mpsc::unbounded_channel();
+        let (monitor, actor) = Monitor::new(engine, monitor_metrics, waker);
+        let platform_metrics = PlatformMetrics::default();
+        platform_metrics.register(&mut metrics);
+        let platforms = Hub::new(settings.platforms.clone(), platform_metrics)?;
+        let controller_metrics = validation::Metrics::default();
+        controller_metrics.register(&mut metrics);
+        let client = connection.client.clone();
+        let context = Arc::new(Context {
+            monitor,
+            secrets: Secrets::new(client.clone(), settings.controller.secrets_refresh.get()),
+            platforms,
+            network,
+            recorder: Recorder::new(client.clone(), Reporter::from("plumbline")),
+            grace: settings.controller.reference_grace.get(),
+            secrets_refresh: settings.controller.secrets_refresh.get(),
+            metrics: controller_metrics,
+            clock: Timestamp::now,
+            written: Written::default(),
+            digest_key: rand::random(),
+            client,
+        });
+        Ok(Self {
+            settings,
+            context,
+            actor,
+            wakes,
+            metrics,
+        })
+    }
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // The sender is dropped only when the process ends, which is a reason to stop as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! First stage: the values of everything that the spec refers to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kube::ResourceExt;
+use secrecy::SecretString;
+
+use crate::{
+    api::{DeploymentValidation, DeploymentValidationSpec, Reason, SecretKeyReference},
+    controllers::outcome::{Rejection, Remedy, Retryable},
+    kubernetes::secrets::{SecretError, Secrets},
+    platforms::Target,
+};
+
+/// A spec and the values of its references.
+#[derive(Debug)]
+pub struct Dereferenced {
+    /// Each referenced value.
+    pub secrets: BTreeMap<SecretKeyReference, SecretString>,
+}
+
+/// Why the stage did not end well.
+#[derive(Debug)]
+pub enum NotDereferenced {
+    /// A reference is bad.
+    Rejected(Rejection),
+    /// It could not be told.
+    Retry(Retryable),
+}
+
+/// Reads every value that `object` refers to.
+pub async fn dereference(
+    object: &DeploymentValidation,
+    secrets: &Secrets,
+) -> Result<Dereferenced, NotDereferenced> {
+    let namespace = object.namespace().unwrap_or_default();
+    let generation = object.metadata.generation.unwrap_or_default();
+    let mut values = BTreeMap::new();
+    for reference in references(&object.spec) {
+        let value = secrets
+            .value(&namespace, reference, generation)
+            .await
+            .map_err(|error| classify(object, error))?;
+        values.insert(reference.clone(), value);
+    }
+    Ok(Dereferenced { secrets: values })
+}
+
+/// Names of the Secrets that `spec` refers to.
+#[must_use]
+pub fn secret_names(spec: &DeploymentValidationSpec) -> BTreeSet<String> {
+    references(spec)
+        .map(|reference| reference.name.clone())
+        .collect()
+}
+
+fn references(spec: &DeploymentValidationSpec) -> impl Iterator<Item = &SecretKeyReference> {
+    let platform = Target::credentials(&spec.target).into_iter();
+    let headers = spec
+        .checks
+        .iter()
+        .filter_map(|check| check.http.as_ref())
+        .flat_map(|http| &http.headers)
+        .filter_map(|header| header.value_from.as_ref())
+        .map(|source| &source.secret_key_ref);
+    platform.chain(headers)
+}
+
+fn classify(object: &DeploymentValidation, error: SecretError) -> NotDereferenced {
+    let reason = match &error {
+        SecretError::NotFound { .. } => Reason::SecretNotFound,
+        SecretError::KeyMissing { .. } | SecretError::Unusable { .. } => Reason::SecretKeyMissing,
+        SecretError::Forbidden { .. } => Reason::ReferenceNotPermitted,
+        SecretError::Read { .. } => {
+            return NotDereferenced::Retry(Retryable::Dereference {
+                namespace: object.namespace().unwrap_or_default(),
+                name: object.name_any(),
+                source: Box::new(error),
+            });
+        }
+    };
+    NotDereferenced::Rejected(Rejection {
+        reason,
+        message: error.to_string(),
+        remedy: Remedy::Arrival,
+    })
+}

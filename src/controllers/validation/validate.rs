@@ -1,0 +1,167 @@
+//! Second stage: a spec and its references become an assignment that can run, or a rejection that says what to change.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use secrecy::SecretString;
+
+use super::dereference::Dereferenced;
+use crate::{
+    api::{
+        Check, DeploymentValidation, DeploymentValidationSpec, REQUESTED_AT, Reason,
+        SecretKeyReference,
+    },
+    checks::{
+        dns::DnsProbe,
+        http::HttpProbe,
+        invalid::InvalidCheck,
+        net::{Network, Target},
+        suite::{self, Probe, Suite, UnorderedCheck},
+        tcp::TcpProbe,
+        tls::TlsProbe,
+    },
+    controllers::{
+        context::Context,
+        outcome::{Rejection, Remedy},
+    },
+    monitor::{Assignment, ReleaseSource},
+    platforms,
+};
+
+/// The shortest time between two runs while something does not pass.
+const SHORTEST_RETRY: Duration = Duration::from_secs(5);
+
+/// The longest token of a requested run that status echoes.
+const MAX_TOKEN_BYTES: usize = 256;
+
+/// A spec that can run.
+#[derive(Debug)]
+pub struct Validated {
+    /// What to run.
+    pub assignment: Assignment,
+}
+
+/// Proves that the spec can run, and prepares it.
+pub fn validate(
+    object: &DeploymentValidation,
+    dereferenced: Dereferenced,
+    context: &Context,
+) -> Result<Validated, Rejection> {
+    let Dereferenced { secrets } = dereferenced;
+    let spec = &object.spec;
+    let fingerprint = context.digest(secrets.values());
+    let target = platforms::Target::new(&spec.target, |reference| secrets.get(reference).cloned())
+        .ok_or_else(|| invalid("target: exactly one of render, external must be set".to_owned()))?;
+    let releases = context.platforms.observer(&target);
+    Ok(Validated {
+        assignment: Assignment {
+            generation: object.metadata.generation.unwrap_or_default(),
+            fingerprint,
+            suite: Arc::new(suite(spec, &secrets, &context.network)?),
+            releases: releases.map(|observer| Arc::new(observer) as Arc<dyn ReleaseSource>),
+            interval: spec.interval.get(),
+            retry_interval: retry_interval(spec),
+            requested: requested(object),
+        },
+    })
+}
+
+/// Time between two runs while something does not pass.
+#[must_use]
+pub fn retry_interval(spec: &DeploymentValidationSpec) -> Duration {
+    spec.retry_interval.map_or_else(
+        || (spec.interval.get() / 3).max(SHORTEST_RETRY),
+        crate::api::Duration::get,
+    )
+}
+
+fn requested(object: &DeploymentValidation) -> Option<String> {
+    let annotations = object.metadata.annotations.as_ref()?;
+    let token = annotations
+        .get(REQUESTED_AT)
+        .filter(|token| !token.is_empty())?;
+    Some(crate::checks::verdict::printable(token, MAX_TOKEN_BYTES))
+}
+
+fn suite(
+    spec: &DeploymentValidationSpec,
+    secrets: &BTreeMap<SecretKeyReference, SecretString>,
+    network: &Network,
+) -> Result<Suite, Rejection> {
+    let checks = spec
+        .checks
+        .iter()
+        .map(|check| prepare(check, spec, secrets, network))
+        .collect::<Result<Vec<_>, _>>()?;
+    Suite::new(checks, spec.timeout.get()).map_err(|error| invalid(error.to_string()))
+}
+
+fn prepare(
+    check: &Check,
+    spec: &DeploymentValidationSpec,
+    secrets: &BTreeMap<SecretKeyReference, SecretString>,
+    network: &Network,
+) -> Result<UnorderedCheck, Rejection> {
+    let (probe, target) = probe(check, secrets)?;
+    if let Some(target) = target {
+        network.judge_literal(&target).map_err(|denied| Rejection {
+            reason: Reason::TargetNotAllowed,
+            message: format!("checks[{}]: {target}: {denied}", check.name),
+            remedy: Remedy::SpecChange,
+        })?;
+    }
+    Ok(UnorderedCheck {
+        depends_on: check.depends_on.clone(),
+        check: suite::Check {
+            name: check.name.as_str().into(),
+            area: check.area,
+            stage: check.stage,
+            severity: check.severity,
+            depends_on: Vec::new(),
+            interval: check.interval.unwrap_or(spec.interval).get(),
+            timeout: check.timeout.get(),
+            retries: check.retries,
+            failure_threshold: check.failure_threshold.max(1),
+            success_threshold: check.success_threshold.max(1),
+            probe,
+        },
+    })
+}
+
+/// The probe of a check, and where it connects to; a DNS lookup asks the resolver alone.
+fn probe(
+    check: &Check,
+    secrets: &BTreeMap<SecretKeyReference, SecretString>,
+) -> Result<(Arc<dyn Probe>, Option<Target>), Rejection> {
+    let bad = |error: InvalidCheck| invalid(format!("checks[{}].{error}", check.name));
+    match (&check.http, &check.tcp, &check.dns, &check.tls) {
+        (Some(http), None, None, None) => {
+            let secret = |reference: &SecretKeyReference| secrets.get(reference).cloned();
+            let probe = HttpProbe::new(http, &secret).map_err(bad)?;
+            let target = probe.target().clone();
+            Ok((Arc::new(probe), Some(target)))
+        }
+        (None, Some(tcp), None, None) => {
+            let probe = TcpProbe::new(tcp).map_err(bad)?;
+            let target = probe.target().clone();
+            Ok((Arc::new(probe), Some(target)))
+        }
+        (None, None, Some(dns), None) => Ok((Arc::new(DnsProbe::new(dns).map_err(bad)?), None)),
+        (None, None, None, Some(tls)) => {
+            let probe = TlsProbe::new(tls).map_err(bad)?;
+            let target = probe.target().clone();
+            Ok((Arc::new(probe), Some(target)))
+        }
+        _ => Err(invalid(format!(
+            "checks[{}]: exactly one of http, tcp, dns, tls must be set",
+            check.name
+        ))),
+    }
+}
+
+fn invalid(message: String) -> Rejection {
+    Rejection {
+        reason: Reason::InvalidSpec,
+        message,
+        remedy: Remedy::SpecChange,
+    }
+}

@@ -1,0 +1,294 @@
+//! What the monitor keeps for one object, and how a run's end changes it. No tasks, no channels.
+
+use std::{sync::Arc, time::Duration};
+
+use k8s_openapi::jiff::Timestamp;
+use tokio::{task::AbortHandle, time::Instant};
+
+use super::{
+    assignment::{Assignment, Memory, SeenRelease, Snapshot, Subject},
+    run::RunEnd,
+    schedule::Schedule,
+};
+use crate::{
+    api::CheckState,
+    checks::{board::Board, net::Session},
+    platforms::{PlatformError, Release},
+};
+
+/// Observations older than this many intervals are stale.
+const STALE_AFTER_INTERVALS: u32 = 3;
+
+/// A run in flight.
+#[derive(Debug)]
+pub struct InFlight {
+    /// Its number: an end that carries another one belongs to a run that was given up.
+    pub number: u64,
+    /// Ends it.
+    pub abort: AbortHandle,
+    /// The token that it answers.
+    pub requested: Option<String>,
+}
+
+/// What the monitor keeps for one object.
+#[derive(Debug)]
+pub struct Entry {
+    /// The object.
+    pub subject: Subject,
+    /// What to run.
+    pub assignment: Arc<Assignment>,
+    /// The connections that its runs on this release share, when the settings keep them from run to run.
+    pub session: Option<Arc<Session>>,
+    /// The run in flight.
+    pub running: Option<InFlight>,
+    /// When each check is due, in the suite's order.
+    pub due: Vec<Instant>,
+    /// When the platform is asked for a new release outside of runs.
+    pub poll_due: Option<Instant>,
+    schedule: Schedule,
+    board: Board,
+    release: Option<SeenRelease>,
+    trouble: Option<PlatformError>,
+    handled: Option<String>,
+    observed: Instant,
+    stale: bool,
+}
+
+/// The clocks: a monotonic one for intervals, a wall clock for what people read.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// Monotonic.
+    pub instant: Instant,
+    /// Wall clock.
+    pub time: Timestamp,
+}
+
+impl Entry {
+    /// Takes up an object. One whose memory is current goes on where it ended and waits for its turn in the interval, so
+    /// that a restart is no storm; any other runs at once.
+    #[must_use]
+    pub fn new(
+        subject: Subject,
+        assignment: Arc<Assignment>,
+        memory: Memory,
+        schedule: Schedule,
+        now: Now,
+    ) -> Self {
+        let suite = &assignment.suite;
+        let (board, first) = if memory.current {
+            let board = Board::restore(suite, &memory.checks, now.time);
+            (board, None)
+        } else {
+            (Board::new(suite, now.time), Some(now.instant))
+        };
+        let due = suite
+            .checks()
+            .iter()
+            .map(|check| first.unwrap_or_else(|| schedule.next(now.instant, check.interval)))
+            .collect();
+        let mut entry = Self {
+            subject,
+            session: None,
+            running: None,
+            due,
+            poll_due: None,
+            schedule,
+            board,
+            release: memory.release,
+            trouble: None,
+            handled: memory.handled,
+            observed: now.instant,
+            stale: false,
+            assignment,
+        };
+        entry.plan_poll(now.instant);
+        if entry.run_is_requested() {
+            entry.due.fill(now.instant);
+        }
+        entry
+    }
+
+    /// Takes a new assignment. A new generation, or a new target, asks for a fresh verdict; the same suite with another
+    /// secret keeps what is known and runs at once.
+    pub fn reassign(&mut self, assignment: Arc<Assignment>, now: Now) {
+        let same = self.assignment.generation == assignment.generation
+            && self.assignment.fingerprint == assignment.fingerprint;
+        let same_generation = self.assignment.generation == assignment.generation;
+        self.assignment = assignment;
+        if !same {
+            self.give_up();
+            self.session = None;
+            self.board = if same_generation {
+                Board::restore(&self.assignment.suite, self.board.checks(), now.time)
+            } else {
+                Board::new(&self.assignment.suite, now.time)
+            };
+            self.trouble = None;
+            if self.assignment.releases.is_none() {
+                self.release = None;
+            }
+            self.observed = now.instant;
+            self.stale = false;
+            self.due = vec![now.instant; self.assignment.suite.checks().len()];
+            self.plan_poll(now.instant);
+        }
+        if self.run_is_requested() {
+            self.due.fill(now.instant);
+        }
+    }
+
+    /// Ends the run in flight; its results count for nothing.
+    pub fn give_up(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.abort.abort();
+        }
+    }
+
+    fn run_is_requested(&self) -> bool {
+        self.assignment.requested.is_some() && self.assignment.requested != self.handled
+    }
+
+    fn plan_poll(&mut self, now: Instant) {
+        self.poll_due = self
+            .assignment
+            .releases
+            .as_ref()
+            .map(|releases| self.schedule.after(now, releases.poll_interval()));
+    }
+
+    /// When the entry next wants attention.
+    #[must_use]
+    pub fn wakes_at(&self) -> Option<Instant> {
+        let stale_at =
+            (!self.stale).then(|| self.schedule.after(self.observed, self.stale_after()));
+        let due = if self.running.is_some() {
+            None
+        } else {
+            self.due.iter().min().copied()
+        };
+        [due, self.poll_due, stale_at].into_iter().flatten().min()
+    }
+
+    /// Positions of the checks that are due, with those that they depend on and that are not known to pass.
+    #[must_use]
+    pub fn due_at(&self, now: Instant) -> Vec<usize> {
+        (0..self.due.len())
+            .filter(|&place| self.due[place] <= now)
+            .collect()
+    }
+
+    /// What a run starts from.
+    #[must_use]
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// The release that is known to be live.
+    #[must_use]
+    pub fn release(&self) -> Option<&Release> {
+        self.release.as_ref().map(|seen| &seen.release)
+    }
+
+    /// Takes in how a run over the checks `due` ended.
+    pub fn end_run(&mut self, end: RunEnd, requested: Option<String>, due: &[usize], now: Now) {
+        match end {
+            RunEnd::Counted { run, release } => {
+                let suite = self.assignment.suite.clone();
+                self.board.record(&suite, &run.outcomes(&suite), now.time);
+                self.trouble = None;
+                self.observed = now.instant;
+                self.stale = false;
+                if let (Some(seen), Some(release)) = (&mut self.release, release) {
+                    seen.release = release;
+                }
+                if requested.is_some() {
+                    self.handled = requested;
+                }
+                self.plan_checks(due, now.instant);
+                if self.run_is_requested() {
+                    self.due.fill(now.instant);
+                }
+            }
+            RunEnd::ReleaseChanged { release } => self.change_release(release, now),
+            RunEnd::ReleaseUnknown { error } => {
+                self.trouble = Some(error);
+                let again = self
+                    .schedule
+                    .after(now.instant, self.assignment.retry_interval);
+                for &place in due {
+                    self.due[place] = again;
+                }
+                // A run that was asked for has been tried; asking again takes another token.
+                if requested.is_some() {
+                    self.handled = requested;
+                }
+            }
+        }
+    }
+
+    /// Takes in a look at the platform outside of runs.
+    pub fn end_poll(&mut self, result: Result<Release, PlatformError>, now: Now) {
+        self.plan_poll(now.instant);
+        match result {
+            Ok(release) if self.release().map(|known| &known.id) != Some(&release.id) => {
+                self.give_up();
+                self.change_release(release, now);
+            }
+            // What a failed look means is the next run's to say: it reads the platform again.
+            Ok(_) | Err(_) => {}
+        }
+    }
+
+    /// Another release is live: nothing is known of it, and everything is due.
+    fn change_release(&mut self, release: Release, now: Now) {
+        self.board = Board::new(&self.assignment.suite, now.time);
+        // Kept connections may lead to instances of the release before.
+        self.session = None;
+        self.release = Some(SeenRelease {
+            release,
+            since: now.time,
+        });
+        self.trouble = None;
+        self.observed = now.instant;
+        self.stale = false;
+        self.due.fill(now.instant);
+    }
+
+    fn plan_checks(&mut self, ran: &[usize], now: Instant) {
+        let suite = &self.assignment.suite;
+        for &place in ran {
+            let check = &suite.checks()[place];
+            let regular = self.schedule.next(now, check.interval);
+            let settled = self.board.checks()[place].state == CheckState::Passing
+                && self.board.checks()[place].inconclusive == 0;
+            self.due[place] = if settled {
+                regular
+            } else {
+                regular.min(self.schedule.after(now, self.assignment.retry_interval))
+            };
+        }
+    }
+
+    fn stale_after(&self) -> Duration {
+        self.assignment.interval * STALE_AFTER_INTERVALS + self.assignment.suite.longest_chain()
+    }
+
+    /// Notes whether the newest counted run has become too old.
+    pub fn check_age(&mut self, now: Instant) {
+        self.stale = now.saturating_duration_since(self.observed) >= self.stale_after();
+    }
+
+    /// What status shows.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            generation: self.assignment.generation,
+            suite: self.assignment.suite.clone(),
+            board: self.board.clone(),
+            release: self.release.clone(),
+            trouble: self.trouble.clone(),
+            stale: self.stale,
+            handled: self.handled.clone(),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What the tests share: a real control plane, the controller as a subprocess, targets, a recorder of every status.
+
+pub mod control_plane;
+pub mod controller;
+pub mod eventually;
+pub mod hostile;
+pub mod readers;
+pub mod recorder;
+pub mod rules;
+pub mod scenario;
+pub mod target;

@@ -1,0 +1,211 @@
+//! How GitOps tools read a status, as rules that every version of every object must keep. After every scenario they are
+//! held against all that the recorder saw, and against what the tools' own code makes of it.
+
+use serde_json::Value;
+
+use super::readers::{Reading, read};
+
+/// Reasons for which nothing will be tried again without a change by a person, or a recovery of the target.
+const FINAL: [&str; 9] = [
+    "InvalidSpec",
+    "SecretNotFound",
+    "SecretKeyMissing",
+    "ReferenceNotFound",
+    "ReferenceNotPermitted",
+    "TargetNotAllowed",
+    "CredentialsRejected",
+    "TargetConflict",
+    "ChecksFailed",
+];
+
+/// Panics with every rule that any of `versions`, all versions of the objects of one namespace, breaks.
+pub fn hold(versions: &[Value]) {
+    assert!(!versions.is_empty(), "the recorder saw nothing");
+    let readings = read(versions);
+    assert_eq!(readings.len(), versions.len(), "the readers answered for every version");
+    let mut broken = Vec::new();
+    for (version, reading) in versions.iter().zip(&readings) {
+        let seen = Seen::new(version);
+        for (number, rule, held) in rules(&seen, reading) {
+            if !held {
+                broken.push(format!("rule {number} ({rule}) is broken by {version}, read as {reading:?}"));
+            }
+        }
+    }
+    broken.extend(moves(versions));
+    assert!(broken.is_empty(), "{} broken:\n{}", broken.len(), broken.join("\n"));
+}
+
+/// One version of one object, taken apart.
+struct Seen<'a> {
+    object: &'a Value,
+    observed: Option<i64>,
+    conditions: Vec<&'a Value>,
+}
+
+impl<'a> Seen<'a> {
+    fn new(object: &'a Value) -> Self {
+        let conditions = object["status"]["conditions"].as_array();
+        Self {
+            object,
+            observed: object["status"]["observedGeneration"].as_i64(),
+            conditions: conditions.into_iter().flatten().collect(),
+        }
+    }
+
+    fn current(&self) -> bool {
+        self.observed == self.object["metadata"]["generation"].as_i64()
+    }
+
+    fn suspended(&self) -> bool {
+        self.object["spec"]["suspend"] == true
+    }
+
+    fn condition(&self, type_: &str) -> Option<&'a Value> {
+        self.conditions.iter().find(|condition| condition["type"] == type_).copied()
+    }
+
+    fn status(&self, type_: &str) -> &'a str {
+        self.condition(type_)
+            .and_then(|condition| condition["status"].as_str())
+            .unwrap_or("")
+    }
+
+    fn reason(&self, type_: &str) -> &'a str {
+        self.condition(type_)
+            .and_then(|condition| condition["reason"].as_str())
+            .unwrap_or("")
+    }
+
+    /// What kstatus must make of it.
+    fn expected(&self) -> &'static str {
+        if !self.object["metadata"]["deletionTimestamp"].is_null() {
+            "Terminating"
+        } else if !self.current() {
+            "InProgress"
+        } else if self.status("Stalled") == "True" {
+            "Failed"
+        } else if self.status("Ready") == "True" {
+            "Current"
+        } else {
+            "InProgress"
+        }
+    }
+}
+
+fn rules(seen: &Seen<'_>, reading: &Reading) -> Vec<(u8, &'static str, bool)> {
+    let looked_at = seen.observed.is_some_and(|observed| observed > 0);
+    let ready = seen.status("Ready");
+    let stalled = seen.condition("Stalled").is_some();
+    let reconciling = seen.condition("Reconciling").is_some();
+    let failed_check = seen.object["status"]["checks"]
+        .as_array()
+        .is_some_and(|checks| checks.iter().any(|check| check["state"] == "Failed"));
+    let argocd = if seen.suspended() && seen.expected() != "Terminating" {
+        "Suspended"
+    } else {
+        match seen.expected() {
+            "Current" => "Healthy",
+            "Failed" => "Degraded",
+            _ => "Progressing",
+        }
+    };
+    vec![
+        (1, "no status reads as done", looked_at || (seen.observed == Some(-1) && reading.kstatus() == "InProgress")),
+        (2, "Ready is in the first status write", !looked_at || !ready.is_empty()),
+        (3, "observedGeneration is an integer, always there", seen.observed.is_some()),
+        (4, "Ready is there on every kind", !looked_at || !ready.is_empty()),
+        (5, "kstatus reads what is meant", reading.kstatus() == seen.expected()),
+        (
+            6,
+            "Stalled only for what is final, and ChecksFailed only with a failed check",
+            !stalled
+                || (FINAL.contains(&seen.reason("Stalled")) && (seen.reason("Stalled") != "ChecksFailed" || failed_check)),
+        ),
+        (7, "a final failure is Stalled", seen.reason("Ready") != "ChecksFailed" || stalled),
+        (8, "Stalled goes with Ready False", !stalled || ready == "False"),
+        (
+            9,
+            "Reconciling and Stalled are True or absent, and never both",
+            !(stalled && reconciling)
+                && ["", "True"].contains(&seen.status("Stalled"))
+                && ["", "True"].contains(&seen.status("Reconciling")),
+        ),
+        (10, "Ready True excludes Reconciling", !(ready == "True" && reconciling)),
+        (10, "a first verdict being reached is Unknown and Reconciling", seen.reason("Ready") != "Running" || reconciling),
+        (11, "nothing bad is True beside Ready True", ready != "True" || seen.status("Drifted") != "True"),
+        (
+            12,
+            "every condition carries the status's observedGeneration",
+            seen.conditions
+                .iter()
+                .all(|condition| condition["observedGeneration"].as_i64() == seen.observed),
+        ),
+        (
+            13,
+            "suspended is Ready Unknown",
+            !(seen.suspended() && seen.current()) || (ready == "Unknown" && seen.reason("Ready") == "Suspended"),
+        ),
+        (
+            14,
+            "exists() and has() decide as kstatus does",
+            seen.object["status"].is_object()
+                && (!looked_at || !seen.conditions.is_empty())
+                && expression_says(seen, "Ready") == (looked_at && ready == "True")
+                && expression_says(seen, "Stalled") == stalled,
+        ),
+        (15, "Argo CD's script reads what is meant", seen.expected() == "Terminating" || reading.argocd() == argocd),
+        (
+            16,
+            "kstatus and Argo CD agree where they can",
+            matches!(
+                (reading.kstatus(), reading.argocd()),
+                ("Current", "Healthy") | ("Failed", "Degraded") | ("InProgress", "Progressing" | "Suspended") | ("Terminating", _)
+            ),
+        ),
+    ]
+}
+
+/// `has(status.conditions) && status.conditions.exists(e, e.type == T && e.status == 'True')`
+fn expression_says(seen: &Seen<'_>, type_: &str) -> bool {
+    seen.conditions
+        .iter()
+        .any(|condition| condition["type"] == type_ && condition["status"] == "True")
+}
+
+/// Rules over two versions that follow each other: `observedGeneration` never falls, `lastTransitionTime` moves with
+/// `status` and only then, and no version says the same as the one before.
+fn moves(versions: &[Value]) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (place, version) in versions.iter().enumerate() {
+        let uid = &version["metadata"]["uid"];
+        let Some(before) = versions[..place].iter().rev().find(|earlier| earlier["metadata"]["uid"] == *uid) else {
+            continue;
+        };
+        let (old, new) = (Seen::new(before), Seen::new(version));
+        if new.observed < old.observed {
+            broken.push(format!("rule 3 (observedGeneration never falls) is broken by {version} after {before}"));
+        }
+        for condition in &new.conditions {
+            let type_ = condition["type"].as_str().unwrap();
+            let Some(earlier) = old.condition(type_) else { continue };
+            let moved = earlier["lastTransitionTime"] != condition["lastTransitionTime"];
+            let changed = earlier["status"] != condition["status"];
+            if moved != changed && !(changed && same_second(earlier, condition)) {
+                broken.push(format!("lastTransitionTime of {type_} must move with status: {version} after {before}"));
+            }
+        }
+        let written = before["metadata"]["resourceVersion"] != version["metadata"]["resourceVersion"];
+        if written && before["status"] == version["status"] && before["metadata"]["generation"] == version["metadata"]["generation"]
+            && before["metadata"]["annotations"] == version["metadata"]["annotations"]
+            && before["metadata"]["deletionTimestamp"] == version["metadata"]["deletionTimestamp"]
+        {
+            broken.push(format!("an equal status was written: {version}"));
+        }
+    }
+    broken
+}
+
+fn same_second(earlier: &Value, later: &Value) -> bool {
+    earlier["lastTransitionTime"] == later["lastTransitionTime"]
+}

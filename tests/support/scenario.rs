@@ -1,0 +1,289 @@
+//! One test's world: a namespace, a simulated Render, a target, the controller, and a recorder that holds the status
+//! contract against everything at the end.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::{
+    Api, Client,
+    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
+};
+use plumbline::{
+    api::DeploymentValidation,
+    simulator::{Control, NewDeploy, NewKey, NewService, NewWorkspace, Options as SimulatorOptions, Running, Simulator},
+};
+use serde_json::{Value, json};
+
+use super::{
+    control_plane::ControlPlane,
+    controller::{Controller, Options},
+    eventually::{eventually, within},
+    recorder::Recorder,
+    rules,
+};
+
+/// The key that the simulator accepts. Planted: it must be found nowhere but in the Secret.
+pub const API_KEY: &str = "rnd_PlantedKeyThatMustNotLeak42";
+
+/// One test's world.
+pub struct Scenario {
+    pub plane: &'static ControlPlane,
+    pub client: Client,
+    pub namespace: String,
+    pub simulator: Running,
+    pub recorder: Recorder,
+    pub controller: Controller,
+}
+
+impl Scenario {
+    /// A world on the shared control plane: simulator with the service `api`, live, and its key in the Secret `render`.
+    pub async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// The same with more settings for the controller, as YAML keys of the top level.
+    pub async fn start_with(settings: &str) -> Self {
+        Self::start_on(ControlPlane::shared(), settings, None).await
+    }
+
+    /// The same on another control plane, or through a proxy before its API server.
+    pub async fn start_on(plane: &'static ControlPlane, settings: &str, server: Option<String>) -> Self {
+        let client = plane.client().await;
+        let namespace = new_namespace(&client).await;
+        let simulator = Simulator::start(SimulatorOptions::default()).await.expect("the simulator starts");
+        furnish(&simulator.control());
+        let recorder = Recorder::start(client.clone(), &namespace);
+        let settings = format!("{}\n{settings}", base_settings(&simulator.base_url()));
+        let options = Options {
+            namespace: &namespace,
+            settings,
+            server,
+        };
+        let controller = Controller::start(plane, &options).await;
+        let scenario = Self {
+            plane,
+            client,
+            namespace,
+            simulator,
+            recorder,
+            controller,
+        };
+        scenario.put_secret("render", &[("apiKey", API_KEY)]).await;
+        scenario
+    }
+
+    /// The simulated Render.
+    pub fn render(&self) -> Control {
+        self.simulator.control().clone()
+    }
+
+    /// The validations of this namespace, untyped.
+    pub fn objects(&self) -> Api<DynamicObject> {
+        let resource = ApiResource::erase::<DeploymentValidation>(&());
+        Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+    }
+
+    /// Applies a validation as a user would; panics when it is refused.
+    pub async fn apply(&self, name: &str, spec: Value) {
+        let object = json!({
+            "apiVersion": "plumbline.dev/v1alpha1", "kind": "DeploymentValidation",
+            "metadata": {"name": name, "namespace": self.namespace}, "spec": spec,
+        });
+        self.objects()
+            .patch(name, &PatchParams::apply("test-user").force(), &Patch::Apply(&object))
+            .await
+            .unwrap_or_else(|error| panic!("{name} was refused: {error}"));
+    }
+
+    /// Changes part of a validation's spec.
+    pub async fn edit(&self, name: &str, spec: Value) {
+        self.objects()
+            .patch(name, &PatchParams::default(), &Patch::Merge(json!({"spec": spec})))
+            .await
+            .unwrap();
+    }
+
+    /// The object as it is now.
+    pub async fn get(&self, name: &str) -> Value {
+        serde_json::to_value(self.objects().get(name).await.unwrap()).unwrap()
+    }
+
+    /// Waits until the condition `type_` of `name` has `status` and `reason`, for the current generation.
+    pub async fn until(&self, name: &str, type_: &str, status: &str, reason: &str) -> Value {
+        let what = format!("{name} to be {type_}={status} {reason}");
+        eventually(&what, || async {
+            let object = self.objects().get(name).await.map_err(|error| json!(error.to_string()))?;
+            let object = serde_json::to_value(object).unwrap();
+            let current = object["status"]["observedGeneration"] == object["metadata"]["generation"];
+            let condition = condition(&object, type_);
+            if current && condition["status"] == status && condition["reason"] == reason {
+                Ok(object)
+            } else {
+                Err(object["status"].clone())
+            }
+        })
+        .await
+    }
+
+    /// Waits for Ready.
+    pub async fn until_ready(&self, name: &str, status: &str, reason: &str) -> Value {
+        self.until(name, "Ready", status, reason).await
+    }
+
+    /// Creates or replaces a Secret.
+    pub async fn put_secret(&self, name: &str, data: &[(&str, &str)]) {
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+        let data: serde_json::Map<String, Value> =
+            data.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data,
+        });
+        secrets
+            .patch(name, &PatchParams::apply("test-user").force(), &Patch::Apply(&secret))
+            .await
+            .unwrap();
+    }
+
+    /// Deletes a Secret.
+    pub async fn delete_secret(&self, name: &str) {
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+        secrets.delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    /// Waits until no status has been written for `span`.
+    pub async fn until_still(&self, span: Duration) {
+        let mut seen = (self.recorder.versions().len(), std::time::Instant::now());
+        within(Duration::from_secs(120), "the statuses to be still", || {
+            let count = self.recorder.versions().len();
+            if count != seen.0 {
+                seen = (count, std::time::Instant::now());
+            }
+            let still = seen.1.elapsed() >= span;
+            async move { if still { Ok(()) } else { Err(count) } }
+        })
+        .await;
+    }
+
+    /// Holds the status contract against everything that was seen, and the planted key against everything that was said.
+    pub async fn finish(self) {
+        rules::hold(&self.recorder.versions());
+        self.leaks_nothing(&[API_KEY]).await;
+        self.simulator.shutdown().await.expect("the simulator ends");
+    }
+
+    /// No log line, status, event or metric holds any of `secrets`, in any encoding.
+    pub async fn leaks_nothing(&self, secrets: &[&str]) {
+        let events = self
+            .plane
+            .kubectl(&["get", "events.events.k8s.io", "-n", &self.namespace, "-o", "json"], None)
+            .unwrap();
+        let (_, metrics) = self.controller.get("/metrics").await.unwrap_or_default();
+        let statuses: String = self.recorder.versions().iter().map(|object| object["status"].to_string()).collect();
+        let places = [("log", self.controller.log()), ("events", events), ("metrics", metrics), ("status", statuses)];
+        for (place, text) in &places {
+            for secret in secrets {
+                for form in encodings(secret) {
+                    assert!(!text.contains(&form), "the {place} holds the secret as {form:?}");
+                }
+            }
+        }
+    }
+}
+
+/// The condition `type_` of `object`, or null.
+pub fn condition<'a>(object: &'a Value, type_: &str) -> &'a Value {
+    object["status"]["conditions"]
+        .as_array()
+        .and_then(|conditions| conditions.iter().find(|condition| condition["type"] == type_))
+        .unwrap_or(&Value::Null)
+}
+
+/// A secret as it is, URL-encoded, in base64 and JSON-escaped.
+pub fn encodings(secret: &str) -> Vec<String> {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let escaped = serde_json::to_string(secret).unwrap().trim_matches('"').to_owned();
+    // Base64 of the secret within a longer text has three shapes; their middles are the same for each shape.
+    let mut forms = vec![secret.to_owned(), encoded, escaped];
+    for shift in 0..3 {
+        let padded = format!("{}{secret}", &"xx"[..shift]);
+        let text = STANDARD.encode(padded);
+        let inner = &text[if shift == 0 { 0 } else { 4 }..text.len() - 4];
+        forms.push(inner.to_owned());
+    }
+    forms
+}
+
+fn furnish(control: &Control) {
+    control
+        .accept_key(&NewKey {
+            key: API_KEY.into(),
+            workspaces: None,
+        })
+        .unwrap();
+    control
+        .create_workspace(&NewWorkspace {
+            name: "Example".into(),
+            ..Default::default()
+        })
+        .unwrap();
+    control
+        .create_service(&NewService {
+            name: "api".into(),
+            ..Default::default()
+        })
+        .unwrap();
+    go_live(control, "api");
+}
+
+/// A new deploy of `service`, live at once; its id.
+pub fn go_live(control: &Control, service: &str) -> String {
+    let deploy = control.start_deploy(
+        service,
+        &NewDeploy {
+            immediately: true,
+            ..Default::default()
+        },
+    );
+    deploy.unwrap().id
+}
+
+async fn new_namespace(client: &Client) -> String {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let namespace: Namespace =
+        serde_json::from_value(json!({"metadata": {"generateName": "test-"}})).unwrap();
+    let made = namespaces.create(&PostParams::default(), &namespace).await.unwrap();
+    made.metadata.name.unwrap()
+}
+
+fn base_settings(render: &str) -> String {
+    format!(
+        "network: {{egress: {{allow: ['127.0.0.1/32']}}}}\n\
+         platforms: {{render: {{url: '{render}', timeout: 2s, pollInterval: 1s}}}}"
+    )
+}
+
+/// A spec that checks the Render service `api` and requests `url`, with short intervals.
+pub fn render_spec(url: &str) -> Value {
+    json!({
+        "interval": "5s", "retryInterval": "5s", "soak": "1s",
+        "target": {"render": {"apiKeySecretRef": {"name": "render", "key": "apiKey"}, "services": [{"name": "api"}]}},
+        "checks": [http_check("health", url)],
+    })
+}
+
+/// A spec that requests `url` of a target without a platform, with short intervals.
+pub fn external_spec(url: &str) -> Value {
+    json!({
+        "interval": "5s", "retryInterval": "5s", "target": {"external": {}},
+        "checks": [http_check("health", url)],
+    })
+}
+
+/// A check of the health page at `url`.
+pub fn http_check(name: &str, url: &str) -> Value {
+    json!({
+        "name": name, "timeout": "2s", "failureThreshold": 2, "successThreshold": 1,
+        "http": {"url": url, "expect": {"json": [{"path": "$.status", "value": "ok"}]}},
+    })
+}
