@@ -53,8 +53,6 @@ pub struct Assignment {
     pub suite: Arc<Suite>,
     /// The platform's view of the release; `None` when the target has no platform.
     pub releases: Option<Arc<dyn ReleaseSource>>,
-    /// Time between two runs.
-    pub interval: Duration,
     /// Time between two runs while something does not pass.
     pub retry_interval: Duration,
     /// The token of a run that was asked for.

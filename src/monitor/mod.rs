@@ -385,3 +385,6 @@ fn now() -> Now {
         time: Timestamp::now(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,7 +58,6 @@ pub fn validate(
             fingerprint,
             suite: Arc::new(suite(spec, &secrets, &context.network)?),
             releases: releases.map(|observer| Arc::new(observer) as Arc<dyn ReleaseSource>),
-            interval: spec.interval.get(),
             retry_interval: retry_interval(spec),
             requested: requested(object),
         },
