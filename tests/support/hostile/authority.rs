@@ -155,7 +155,8 @@ impl Certificate {
         self
     }
 
-    pub(super) fn server(&self) -> Arc<ServerConfig> {
+    /// What a TLS server needs to show it.
+    pub fn server(&self) -> Arc<ServerConfig> {
         let versions: &[&SupportedProtocolVersion] = match self.versions {
             Versions::Both => &[&version::TLS12, &version::TLS13],
             Versions::Only12 => &[&version::TLS12],
