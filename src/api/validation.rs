@@ -18,7 +18,7 @@ use super::{Check, DeploymentValidationStatus, Duration, Target};
     namespaced,
     status = "DeploymentValidationStatus",
     derive = "PartialEq",
-    selectable = "spec.environment",
+    selectable = ".spec.environment",
     doc = "Watches what runs in a target environment and holds it against its checks: Ready says whether the release that is live now was validated.",
     printcolumn(
         name = "Ready",

@@ -5,5 +5,6 @@
 mod support;
 
 mod house;
+mod manifests;
 mod simulator;
 mod validation;
