@@ -22,6 +22,24 @@ const FAILURE_LIFETIME: Duration = Duration::from_secs(5);
 /// How long an answer is kept that nobody asks for.
 const IDLE_LIFETIME: Duration = Duration::from_mins(20);
 
+/// When a reading must have been started, at the earliest, to be an answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NotBefore {
+    /// For one that ends well.
+    pub(super) success: Instant,
+    /// For one that fails.
+    pub(super) failure: Instant,
+}
+
+impl From<Instant> for NotBefore {
+    fn from(instant: Instant) -> Self {
+        Self {
+            success: instant,
+            failure: instant,
+        }
+    }
+}
+
 /// An answer, and when the reading that gave it was started.
 #[derive(Clone, Debug)]
 pub(super) struct Reading<T> {
@@ -52,21 +70,26 @@ where
     K: Clone + Eq + Hash,
     T: Clone + Send + Sync + 'static,
 {
-    /// The answer of a reading that was started at `not_before` or later: one that is known, one that is under way, or a
-    /// new one. There is never more than one under way: who needs a newer one waits for its end, and shares the next one
+    /// The answer of a reading that was started at `not_before` or later: one that is known, one that is under way (however
+    /// that ends), or a new one. There is never more than one under way: who needs a newer one waits for its end, and shares the next one
     /// with all others who do.
     ///
     /// A reading goes on as long as one of those who wait for it does.
     pub(super) async fn read(
         &self,
         key: &K,
-        not_before: Instant,
+        not_before: impl Into<NotBefore>,
         start: impl FnOnce() -> BoxFuture<'static, Outcome<T>>,
     ) -> Outcome<Reading<T>> {
         // A time to come would never be reached by what starts now.
-        let not_before = not_before.min(Instant::now());
+        let now = Instant::now();
+        let NotBefore { success, failure } = not_before.into();
+        let not_before = NotBefore {
+            success: success.min(now),
+            failure: failure.min(now),
+        };
         let subject = self.subject(key);
-        if let Some(too_old) = subject.under_way(|started| started < not_before) {
+        if let Some(too_old) = subject.under_way(|started| started < not_before.success) {
             // Its outcome answers those who asked before; what is under way afterwards started after `not_before`.
             let _ = too_old.await;
         }
@@ -126,7 +149,7 @@ where
 
     async fn join_or_start(
         self: Arc<Self>,
-        not_before: Instant,
+        not_before: NotBefore,
         start: impl FnOnce() -> BoxFuture<'static, Outcome<T>>,
     ) -> Outcome<Reading<T>> {
         let flight = {
@@ -134,7 +157,7 @@ where
             if let Some(outcome) = state.known(not_before) {
                 return outcome;
             }
-            match state.under_way(|started| started >= not_before) {
+            match state.under_way(|started| started >= not_before.success) {
                 Some(flight) => flight,
                 None => self.start(&mut state, start()),
             }
@@ -177,10 +200,14 @@ impl<T> State<T>
 where
     T: Clone + Send + Sync + 'static,
 {
-    fn known(&self, not_before: Instant) -> Option<Outcome<Reading<T>>> {
+    fn known(&self, not_before: NotBefore) -> Option<Outcome<Reading<T>>> {
         let latest = self.latest.as_ref()?;
-        let counts = latest.outcome.is_ok() || latest.ended.elapsed() < FAILURE_LIFETIME;
-        (latest.started >= not_before && counts).then(|| latest.outcome.clone())
+        let counts = if latest.outcome.is_ok() {
+            latest.started >= not_before.success
+        } else {
+            latest.started >= not_before.failure && latest.ended.elapsed() < FAILURE_LIFETIME
+        };
+        counts.then(|| latest.outcome.clone())
     }
 
     fn under_way(&self, suits: impl FnOnce(Instant) -> bool) -> Option<Flight<T>> {
@@ -213,7 +240,7 @@ mod tests {
     }
 
     impl Source {
-        async fn read(&self, not_before: Instant) -> Outcome<usize> {
+        async fn read(&self, not_before: impl Into<NotBefore>) -> Outcome<usize> {
             let (made, fails) = (Arc::clone(&self.made), self.fails);
             let start = || {
                 async move {
@@ -295,6 +322,24 @@ mod tests {
         tokio::time::sleep(FAILURE_LIFETIME).await;
         assert!(source.read(asked).await.is_err());
         assert_eq!(source.made(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_may_be_older_than_a_failure() {
+        let mut source = Source {
+            fails: true,
+            ..Source::default()
+        };
+        let asked = Instant::now();
+        assert!(source.read(asked).await.is_err());
+        source.fails = false;
+        let since = |failure| NotBefore {
+            success: asked,
+            failure,
+        };
+        assert!(source.read(since(asked)).await.is_err());
+        assert_eq!(source.read(since(Instant::now())).await.unwrap(), 2);
+        assert_eq!(source.read(since(Instant::now())).await.unwrap(), 2);
     }
 
     #[tokio::test(start_paused = true)]

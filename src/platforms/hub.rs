@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{
     LiveDeploy, Platform, PlatformError, PlatformMetrics, PlatformSettings, RegistryError, Release,
     Service, ServiceReference, Target,
-    coalesce::{Reading, Readings},
+    coalesce::{NotBefore, Reading, Readings},
     registry::{ConnectionIdentity, Registry},
 };
 
@@ -138,12 +138,15 @@ impl Connection {
         not_before: Instant,
     ) -> Result<LiveDeploy, PlatformError> {
         let asked = Instant::now();
-        let remembered = asked.checked_sub(NAME_LIFETIME).unwrap_or(asked);
+        let remembered = NotBefore {
+            success: asked.checked_sub(NAME_LIFETIME).unwrap_or(asked),
+            failure: not_before,
+        };
         let service = self.find(reference, remembered).await?;
         let deploy = match self.current(&service.value, not_before).await {
             // Perhaps deleted and created anew under the same name.
             Err(PlatformError::ServiceNotFound(_)) if service.started < asked => {
-                let service = self.find(reference, asked).await?;
+                let service = self.find(reference, asked.into()).await?;
                 self.current(&service.value, not_before).await?
             }
             outcome => outcome?,
@@ -157,7 +160,7 @@ impl Connection {
     async fn find(
         &self,
         reference: &ServiceReference,
-        not_before: Instant,
+        not_before: NotBefore,
     ) -> Result<Reading<Service>, PlatformError> {
         let start = || {
             let (platform, reference) = (Arc::clone(&self.platform), reference.clone());

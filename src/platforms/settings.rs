@@ -24,7 +24,7 @@ pub struct RenderSettings {
     /// Longest time for one reading, with all its tries and waits. 1s to 1m, default 10s.
     #[serde(deserialize_with = "timeout")]
     pub timeout: Duration,
-    /// How often to look for a new release between runs. 5s to 1h, default 30s.
+    /// How often to look for a new release between runs. 1s to 1h, default 30s.
     #[serde(deserialize_with = "poll_interval")]
     pub poll_interval: Duration,
 }
@@ -54,7 +54,7 @@ fn poll_interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration,
     between(
         deserializer,
         "pollInterval",
-        Duration::from_secs(5),
+        Duration::from_secs(1),
         Duration::from_secs(3600),
     )
 }
@@ -157,7 +157,7 @@ mod tests {
             r#"{"render": {"pollinterval": "30s"}}"#,
             r#"{"render": {"timeout": "0s"}}"#,
             r#"{"render": {"timeout": "2m"}}"#,
-            r#"{"render": {"pollInterval": "1s"}}"#,
+            r#"{"render": {"pollInterval": "500ms"}}"#,
             r#"{"render": {"url": "api.render.com/v1"}}"#,
             r#"{"render": {"url": "ftp://api.render.com/v1"}}"#,
             r#"{"render": {"url": "https://user:password@api.render.com/v1"}}"#,

@@ -183,10 +183,10 @@ impl Control {
                 json!({"service": service, "newestDeploys": deploys})
             })
             .collect();
-        let keys: BTreeMap<String, String> = world
+        let keys: BTreeMap<String, Value> = world
             .keys
             .iter()
-            .map(|(key, reach)| (key.to_string(), format!("{reach:?}")))
+            .map(|(key, reach)| (key.to_string(), reach.written()))
             .collect();
         json!({
             "now": now,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
 use super::identity;
 
 /// What is kept of an API key: the SHA-256, never the key itself.
@@ -41,6 +43,14 @@ impl Reach {
         match self {
             Self::Everything => true,
             Self::Workspaces(reached) => reached.iter().any(|id| id == workspace),
+        }
+    }
+
+    /// How the ledger and the state tell it.
+    pub(super) fn written(&self) -> Value {
+        match self {
+            Self::Everything => Value::from("every workspace"),
+            Self::Workspaces(reached) => Value::from(reached.clone()),
         }
     }
 }

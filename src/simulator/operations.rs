@@ -212,7 +212,7 @@ impl World {
             ),
         };
         let digest = KeyDigest::of(&new.key);
-        let after = reached(&reach);
+        let after = reach.written();
         self.keys.retain(|(known, _)| *known != digest);
         self.keys.push((digest.clone(), reach));
         self.changed(
@@ -229,7 +229,7 @@ impl World {
         let digest = KeyDigest::of(key);
         let before = self
             .reach_of(&digest)
-            .map(reached)
+            .map(Reach::written)
             .ok_or(ControlError::UnknownKey)?;
         self.keys.retain(|(known, _)| *known != digest);
         self.budgets.forget(&digest);
@@ -334,13 +334,6 @@ fn image_of(service: &Service, new: &NewDeploy) -> Option<Image> {
         r#ref: reference.clone(),
         sha: identity::image_digest(reference),
     })
-}
-
-fn reached(reach: &Reach) -> Value {
-    match reach {
-        Reach::Everything => Value::from("every workspace"),
-        Reach::Workspaces(ids) => Value::from(ids.clone()),
-    }
 }
 
 /// How something reads in the ledger.

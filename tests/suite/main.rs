@@ -6,5 +6,7 @@ mod support;
 
 mod house;
 mod manifests;
+mod platforms;
+mod probes;
 mod simulator;
 mod validation;

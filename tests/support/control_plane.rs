@@ -124,6 +124,8 @@ impl ControlPlane {
 
     /// A client with the administrator's rights, over a connection of its own.
     pub async fn client(&self) -> Client {
+        // Another test of this process may have installed it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let kubeconfig = Kubeconfig::read_from(&self.facts.kubeconfig).unwrap();
         let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
             .await

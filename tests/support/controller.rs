@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     control_plane::ControlPlane,
-    eventually::{eventually, within},
+    eventually::{LIMIT, within},
 };
 
 /// The running controller. Killed when dropped.
@@ -33,9 +33,18 @@ pub struct Options<'a> {
 impl Controller {
     /// Starts it, and waits until it has seen the cluster.
     pub async fn start(plane: &ControlPlane, options: &Options<'_>) -> Self {
-        let controller = Self::launch(plane, options);
-        eventually("the controller to be ready", || controller.ready()).await;
+        let mut controller = Self::launch(plane, options);
+        controller.until_ready().await;
         controller
+    }
+
+    async fn until_ready(&mut self) {
+        let begun = Instant::now();
+        while let Err(last) = self.ready().await {
+            assert!(self.is_running(), "the controller has ended: {}", self.log());
+            assert!(begun.elapsed() < LIMIT, "the controller is not ready: {last}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Starts it, and waits for nothing.
@@ -54,7 +63,7 @@ impl Controller {
     pub async fn restart(&mut self, namespace: &str) {
         self.kill();
         self.child = spawn(&self.folder, self.listen, namespace);
-        eventually("the restarted controller to be ready", || self.ready()).await;
+        self.until_ready().await;
     }
 
     /// SIGKILL.

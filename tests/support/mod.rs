@@ -1,8 +1,9 @@
-//! What the tests share: a real control plane, the controller as a subprocess, a recorder of every status.
+//! What the tests share: a real control plane, the controller as a subprocess, targets, a recorder of every status.
 
-pub mod controller;
 pub mod control_plane;
+pub mod controller;
 pub mod eventually;
+pub mod hostile;
 pub mod readers;
 pub mod recorder;
 pub mod rules;

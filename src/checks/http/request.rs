@@ -1,5 +1,7 @@
 //! The request that a check sends, compiled once.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
@@ -59,7 +61,7 @@ pub(super) struct RequestTemplate {
 impl RequestTemplate {
     pub(super) fn new(
         check: &HttpCheck,
-        secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
+        secrets: &BTreeMap<SecretKeyReference, SecretString>,
     ) -> Result<Self, InvalidCheck> {
         let (url, uri, target) = address(&check.url)?;
         let body = check.body.clone().unwrap_or_default();
@@ -85,7 +87,7 @@ impl RequestTemplate {
                 HttpMethod::Options => Method::OPTIONS,
                 HttpMethod::Post => Method::POST,
             },
-            headers: headers(&check.headers, secret)?,
+            headers: headers(&check.headers, secrets)?,
             body: body.into(),
         })
     }
@@ -180,7 +182,7 @@ fn address(text: &str) -> Result<(Url, Uri, Target), InvalidCheck> {
 
 fn headers(
     specified: &[HttpHeader],
-    secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
+    secrets: &BTreeMap<SecretKeyReference, SecretString>,
 ) -> Result<HeaderMap, InvalidCheck> {
     if specified.len() > MOST_HEADERS {
         return Err(InvalidCheck::new(
@@ -190,7 +192,7 @@ fn headers(
     }
     let mut headers = HeaderMap::with_capacity(specified.len() + 2);
     for (place, specified) in specified.iter().enumerate() {
-        let (name, value) = header(specified, secret)
+        let (name, value) = header(specified, secrets)
             .map_err(|problem| InvalidCheck::new(format!("http.headers[{place}]"), problem))?;
         let Entry::Vacant(entry) = headers.entry(name) else {
             return Err(InvalidCheck::new(
@@ -210,7 +212,7 @@ fn headers(
 
 fn header(
     specified: &HttpHeader,
-    secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
+    secrets: &BTreeMap<SecretKeyReference, SecretString>,
 ) -> Result<(HeaderName, HeaderValue), String> {
     let name: HeaderName = specified
         .name
@@ -231,8 +233,9 @@ fn header(
         (None, Some(source)) => {
             let reference = &source.secret_key_ref;
             let shown = format!("key {} of Secret {}", reference.key, reference.name);
-            let secret =
-                secret(reference).ok_or_else(|| format!("valueFrom: there is no {shown}"))?;
+            let secret = secrets
+                .get(reference)
+                .ok_or_else(|| format!("valueFrom: there is no {shown}"))?;
             if secret.expose_secret().is_empty() {
                 return Err(format!("valueFrom: {shown} is empty"));
             }

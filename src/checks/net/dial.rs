@@ -47,12 +47,38 @@ impl Dialer {
         target: &Target,
         progress: &Progress,
     ) -> Result<TcpStream, DialError> {
-        self.try_connect(target, progress)
-            .await
-            .map_err(|failure| DialError {
-                target: target.clone(),
-                failure,
-            })
+        let connected = async {
+            self.egress
+                .judge_literal(target.host(), target.port())
+                .map_err(DialFailure::NotAllowed)?;
+            let addresses = self.resolve(target, progress).await?;
+            for &address in &addresses {
+                self.egress
+                    .judge(address)
+                    .map_err(DialFailure::NotAllowed)?;
+            }
+            establish(&addresses, progress).await
+        };
+        connected.await.map_err(|failure| DialError {
+            target: target.clone(),
+            failure,
+        })
+    }
+
+    /// A TCP connection to `target`, which is the administrator's own choice: the egress rule is not asked.
+    pub(super) async fn connect_unrestricted(
+        &self,
+        target: &Target,
+        progress: &Progress,
+    ) -> Result<TcpStream, DialError> {
+        let connected = async {
+            let addresses = self.resolve(target, progress).await?;
+            establish(&addresses, progress).await
+        };
+        connected.await.map_err(|failure| DialError {
+            target: target.clone(),
+            failure,
+        })
     }
 
     /// Agrees on TLS over a connection to `target`, whose certificate must name `server`.
@@ -97,31 +123,6 @@ impl Dialer {
         }
     }
 
-    async fn try_connect(
-        &self,
-        target: &Target,
-        progress: &Progress,
-    ) -> Result<TcpStream, DialFailure> {
-        self.egress
-            .judge_literal(target.host(), target.port())
-            .map_err(DialFailure::NotAllowed)?;
-        let addresses = self.resolve(target, progress).await?;
-        for &address in &addresses {
-            self.egress
-                .judge(address)
-                .map_err(DialFailure::NotAllowed)?;
-        }
-        let connection = async {
-            let stream = timeout_at(progress.deadline(), race(&addresses))
-                .await
-                .map_err(|_| DialFailure::TimedOut(Phase::Connect))?
-                .map_err(DialFailure::Connection)?;
-            stream.set_nodelay(true).map_err(DialFailure::Connection)?;
-            Ok(stream)
-        };
-        progress.during(Phase::Connect, connection).await
-    }
-
     async fn resolve(
         &self,
         target: &Target,
@@ -143,6 +144,21 @@ impl Dialer {
             .map(|address| SocketAddr::new(address, target.port()))
             .collect())
     }
+}
+
+async fn establish(
+    addresses: &[SocketAddr],
+    progress: &Progress,
+) -> Result<TcpStream, DialFailure> {
+    let connection = async {
+        let stream = timeout_at(progress.deadline(), race(addresses))
+            .await
+            .map_err(|_| DialFailure::TimedOut(Phase::Connect))?
+            .map_err(DialFailure::Connection)?;
+        stream.set_nodelay(true).map_err(DialFailure::Connection)?;
+        Ok(stream)
+    };
+    progress.during(Phase::Connect, connection).await
 }
 
 /// The first connection that stands, over the families in turn: the next address is tried as soon as one fails, or

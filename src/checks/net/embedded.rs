@@ -33,10 +33,10 @@ fn embedded(outer: Ipv6Addr) -> Vec<Ipv4Addr> {
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => Vec::new(),
         [0, 0, 0, 0, 0 | 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => vec![last],
         // Below the local-use prefix the operator picks the length: 48, 56, 64 and 96 bits place the IPv4 address
-        // differently, each around the octet at bit 64 that stays zero. A place that holds zeros is not the one.
+        // differently, each around the octet at bit 64 that stays zero. A place that begins with zero is not the one.
         [0x64, 0xff9b, 1, ..] => [at(6, 7, 9, 10), at(7, 9, 10, 11), at(9, 10, 11, 12), last]
             .into_iter()
-            .filter(|address| !address.is_unspecified())
+            .filter(|address| address.octets()[0] != 0)
             .collect(),
         [0x2002, ..] => vec![at(2, 3, 4, 5)],
         [0x2001, 0, ..] => {

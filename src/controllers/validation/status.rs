@@ -204,11 +204,17 @@ fn watched(
     terms: Terms,
 ) -> (DeploymentValidationStatus, NextLook) {
     let mut conditions = Conditions::following(&previous.conditions, terms.generation, terms.now);
-    let health = snapshot.board.health(&snapshot.suite, None);
+    let mut health = snapshot.board.health(&snapshot.suite, None);
     let mut next = NextLook::default();
+    if names_a_new_release(previous, snapshot) {
+        // Checks can be quicker than a write. A verdict on this release goes into the write after the one that names it,
+        // so that no reader ever meets an old True beside a new release.
+        health = Health::Running;
+        next = next.or_sooner(Some(Duration::ZERO));
+    }
     if let Some(rejection) = refusal(snapshot) {
         let healthy = format!("the verdict does not hold: {}", rejection.message);
-        next = reject(&mut conditions, previous, &rejection, &healthy, terms);
+        next = next.or_sooner(reject(&mut conditions, previous, &rejection, &healthy, terms).0);
     } else {
         judge(&mut conditions, snapshot, &health);
     }
@@ -236,6 +242,12 @@ fn watched(
         history::Soak::Nothing => None,
     };
     (status, next.or_sooner(soak_left))
+}
+
+fn names_a_new_release(previous: &DeploymentValidationStatus, snapshot: &Snapshot) -> bool {
+    let known = previous.observed_release.as_ref().map(|release| &release.id);
+    let live = snapshot.release.as_ref().map(|seen| &seen.release.id);
+    live.is_some() && live != known
 }
 
 /// Reconciling and Stalled stand last, behind the areas.

@@ -137,6 +137,8 @@ async fn the_ledger_has_every_change_with_before_and_after() {
         .set_deploy_status(&deploy, DeployStatus::Canceled)
         .unwrap();
     api.control().delete_service("api").unwrap();
+    let error = api.control().set_deploy_status(&deploy, DeployStatus::Live);
+    assert_eq!(error, Err(ControlError::UnknownDeploy(deploy.clone())));
     let ledger = ask(&api, Method::GET, "/ledger", &Value::Null).await.json();
     let ledger = ledger.as_array().unwrap();
     let actions: Vec<_> = ledger

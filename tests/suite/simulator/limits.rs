@@ -75,5 +75,10 @@ async fn keys_do_not_use_up_one_another_s_budget() {
         .await
         .unwrap();
     assert_eq!(answer.status, StatusCode::OK);
+    // A key that was withdrawn and is accepted again has used nothing.
+    api.control().withdraw_key("rnd_other").unwrap();
+    api.control().accept_key(&other).unwrap();
+    let answer = api.send(Method::GET, "/v1/owners", &headers, "").await;
+    assert_eq!(answer.unwrap().status, StatusCode::OK);
     api.end().await;
 }

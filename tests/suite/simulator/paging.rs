@@ -7,8 +7,8 @@ use serde_json::json;
 use super::calls::{Answer, Api};
 
 fn last_cursor(answer: &Answer) -> String {
-    let list = answer.json();
-    let last = list.as_array().unwrap().last().unwrap();
+    let body = answer.json();
+    let last = body.as_array().unwrap().last().unwrap();
     last["cursor"].as_str().unwrap().to_owned()
 }
 

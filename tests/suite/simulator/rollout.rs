@@ -312,3 +312,22 @@ async fn events_tell_what_happened_newest_first_within_the_last_hour() {
     assert_eq!(all.ids("event").len(), expected.len());
     api.end().await;
 }
+
+#[tokio::test]
+async fn events_of_several_services_keep_their_own_times() {
+    let api = Api::start().await;
+    let started = [("slow", 9.0), ("fast", 4.0)].map(|(name, seconds)| {
+        let service = api.service(name);
+        let new = phases(&[(BuildInProgress, seconds), (Live, 0.0)]);
+        api.control().start_deploy(&service, &new).unwrap();
+        (service, seconds)
+    });
+    api.clock.advance(Duration::from_mins(1));
+    for (service, seconds) in started {
+        let path = format!("/services/{service}/events?type=build_ended");
+        let list = api.get(&path).await.json();
+        let expected = format!("2026-01-01T00:00:0{seconds}Z");
+        assert_eq!(list[0]["event"]["timestamp"], json!(expected));
+    }
+    api.end().await;
+}

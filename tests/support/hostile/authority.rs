@@ -1,0 +1,179 @@
+//! A certificate authority for one test, and the certificates that it makes, good and bad.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
+};
+use rustls::{
+    ServerConfig, SupportedProtocolVersion,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer},
+    sign::{CertifiedKey, SingleCertAndKey},
+    version,
+};
+
+/// An authority, and a file with its certificate for clients to trust. The file goes when it is dropped.
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    file: PathBuf,
+}
+
+/// Protocol versions that a server offers.
+#[derive(Clone, Copy, Debug)]
+pub enum Versions {
+    Both,
+    Only12,
+    Only13,
+}
+
+/// A certificate with its key, and how a server uses it.
+pub struct Certificate {
+    chain: Vec<CertificateDer<'static>>,
+    key: KeyPair,
+    versions: Versions,
+}
+
+impl Authority {
+    pub fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "Test authority");
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let file = std::env::temp_dir().join(format!(
+            "plumbline-authority-{}-{}.pem",
+            process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        ));
+        fs::write(&file, issuer.pem()).unwrap();
+        Self { issuer, file }
+    }
+
+    /// The PEM file to trust.
+    pub fn file(&self) -> PathBuf {
+        self.file.clone()
+    }
+
+    /// A good certificate for `localhost`.
+    pub fn good(&self) -> Certificate {
+        self.sign(&params("localhost"))
+    }
+
+    /// One whose time is over.
+    pub fn expired(&self) -> Certificate {
+        let mut params = params("localhost");
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2021, 1, 1);
+        self.sign(&params)
+    }
+
+    /// One whose time is over in this many days.
+    pub fn expiring_in_days(&self, days: u64) -> Certificate {
+        let mut params = params("localhost");
+        params.not_after = (SystemTime::now() + Duration::from_hours(24 * days + 1)).into();
+        self.sign(&params)
+    }
+
+    /// One whose time has not begun.
+    pub fn not_yet_valid(&self) -> Certificate {
+        let mut params = params("localhost");
+        params.not_before = date_time_ymd(3000, 1, 1);
+        params.not_after = date_time_ymd(3001, 1, 1);
+        self.sign(&params)
+    }
+
+    /// One of another host.
+    pub fn wrong_host(&self) -> Certificate {
+        self.sign(&params("elsewhere.example.com"))
+    }
+
+    /// One with so many names that it takes this many bytes and more.
+    pub fn with_names(&self, bytes: usize) -> Certificate {
+        let mut names: Vec<String> = (0..bytes / 40)
+            .map(|place| format!("{place:036}.example.com"))
+            .collect();
+        names.push("localhost".to_owned());
+        self.sign(&CertificateParams::new(names).unwrap())
+    }
+
+    /// A good one, followed by this many certificates that do not belong to it.
+    pub fn with_long_chain(&self, length: usize) -> Certificate {
+        let mut certificate = self.good();
+        for _ in 0..length {
+            let stray = self.wrong_host();
+            certificate.chain.extend(stray.chain);
+        }
+        certificate
+    }
+
+    /// One that is signed by itself.
+    pub fn self_signed() -> Certificate {
+        let key = KeyPair::generate().unwrap();
+        let certificate = params("localhost").self_signed(&key).unwrap();
+        Certificate {
+            chain: vec![certificate.der().clone()],
+            key,
+            versions: Versions::Both,
+        }
+    }
+
+    fn sign(&self, params: &CertificateParams) -> Certificate {
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        Certificate {
+            chain: vec![certificate.der().clone()],
+            key,
+            versions: Versions::Both,
+        }
+    }
+}
+
+impl Drop for Authority {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.file);
+    }
+}
+
+impl Certificate {
+    /// The same, offered over these versions alone.
+    pub fn over(mut self, versions: Versions) -> Self {
+        self.versions = versions;
+        self
+    }
+
+    pub(super) fn server(&self) -> Arc<ServerConfig> {
+        let versions: &[&SupportedProtocolVersion] = match self.versions {
+            Versions::Both => &[&version::TLS12, &version::TLS13],
+            Versions::Only12 => &[&version::TLS12],
+            Versions::Only13 => &[&version::TLS13],
+        };
+        let key = PrivateKeyDer::try_from(self.key.serialize_der()).unwrap();
+        let key = ring::sign::any_supported_type(&key).unwrap();
+        let key = CertifiedKey::new(self.chain.clone(), key);
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_no_client_auth()
+            // The usual way refuses a certificate that is too large.
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
+        Arc::new(config)
+    }
+}
+
+fn params(name: &str) -> CertificateParams {
+    CertificateParams::new(vec![name.to_owned()]).unwrap()
+}

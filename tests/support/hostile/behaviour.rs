@@ -1,0 +1,53 @@
+//! What a server can be told to do with a request.
+
+use std::time::Duration;
+
+/// What a server does with every request that it reads.
+#[derive(Clone, Debug)]
+pub enum Behaviour {
+    /// Answers 200 with `{"status":"ok"}`.
+    Ok,
+    /// Answers with this status and JSON body.
+    Json(u16, String),
+    /// Answers with exactly these bytes, and keeps the connection.
+    Raw(Vec<u8>),
+    /// Answers with exactly these bytes, and closes the connection.
+    RawThenClose(Vec<u8>),
+    /// Answers well, after a while.
+    Slow(Duration),
+    /// Reads, and never answers.
+    Hang,
+    /// Sends the head at once, and a body of a byte at a time without an end.
+    Drip(Duration),
+    /// Sends the head at once, and chunks without an end, as fast as they are taken.
+    Endless,
+    /// Sends the head at once, and a body as long as this, as fast as it is taken.
+    Long(usize),
+    /// Sends interim (1xx) answers without an end.
+    InterimFlood,
+    /// Sends header lines without an end.
+    EndlessHead,
+    /// Sends half of its body, then resets the connection.
+    ResetInBody,
+    /// Closes the connection in the middle of the body.
+    CloseInBody,
+    /// Closes the connection instead of an answer.
+    CloseBeforeAnswer,
+    /// Sends on to this address with this status.
+    Redirect(u16, String),
+    /// Answers with the head of the request as a JSON string in `head`, so that a check can see it.
+    Echo,
+    /// Answers with a gzip body that unpacks to this many bytes.
+    GzipBomb(usize),
+}
+
+/// A whole answer with a length.
+pub fn complete(status: u16, headers: &str, body: &[u8]) -> Vec<u8> {
+    let mut answer = format!(
+        "HTTP/1.1 {status} Test\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{headers}\r\n",
+        body.len()
+    )
+    .into_bytes();
+    answer.extend_from_slice(body);
+    answer
+}
