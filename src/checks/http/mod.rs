@@ -7,7 +7,7 @@ mod json_path;
 mod redirect;
 mod request;
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use futures::future::BoxFuture;
 use http::{HeaderMap, StatusCode, header};
@@ -41,14 +41,14 @@ pub struct HttpProbe {
 }
 
 impl HttpProbe {
-    /// Compiles the check. `secrets` holds the values that its headers refer to, without their trailing newline. No error
-    /// shows one.
+    /// Compiles the check. `secret` gives the value that a Secret holds, without its trailing newline; `None` when it has
+    /// none. No error shows one.
     pub fn new(
         check: &api::HttpCheck,
-        secrets: &BTreeMap<SecretKeyReference, SecretString>,
+        secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
     ) -> Result<Self, InvalidCheck> {
         Ok(Self {
-            request: RequestTemplate::new(check, secrets)?,
+            request: RequestTemplate::new(check, secret)?,
             follow: check.redirects.map_or(0, |redirects| redirects.follow),
             expectation: Expectation::new(&check.expect.clone().unwrap_or_default())?,
         })

@@ -1,7 +1,5 @@
 //! The request that a check sends, compiled once.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
@@ -61,7 +59,7 @@ pub(super) struct RequestTemplate {
 impl RequestTemplate {
     pub(super) fn new(
         check: &HttpCheck,
-        secrets: &BTreeMap<SecretKeyReference, SecretString>,
+        secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
     ) -> Result<Self, InvalidCheck> {
         let (url, uri, target) = address(&check.url)?;
         let body = check.body.clone().unwrap_or_default();
@@ -87,7 +85,7 @@ impl RequestTemplate {
                 HttpMethod::Options => Method::OPTIONS,
                 HttpMethod::Post => Method::POST,
             },
-            headers: headers(&check.headers, secrets)?,
+            headers: headers(&check.headers, secret)?,
             body: body.into(),
         })
     }
@@ -182,7 +180,7 @@ fn address(text: &str) -> Result<(Url, Uri, Target), InvalidCheck> {
 
 fn headers(
     specified: &[HttpHeader],
-    secrets: &BTreeMap<SecretKeyReference, SecretString>,
+    secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
 ) -> Result<HeaderMap, InvalidCheck> {
     if specified.len() > MOST_HEADERS {
         return Err(InvalidCheck::new(
@@ -192,7 +190,7 @@ fn headers(
     }
     let mut headers = HeaderMap::with_capacity(specified.len() + 2);
     for (place, specified) in specified.iter().enumerate() {
-        let (name, value) = header(specified, secrets)
+        let (name, value) = header(specified, secret)
             .map_err(|problem| InvalidCheck::new(format!("http.headers[{place}]"), problem))?;
         let Entry::Vacant(entry) = headers.entry(name) else {
             return Err(InvalidCheck::new(
@@ -212,7 +210,7 @@ fn headers(
 
 fn header(
     specified: &HttpHeader,
-    secrets: &BTreeMap<SecretKeyReference, SecretString>,
+    secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
 ) -> Result<(HeaderName, HeaderValue), String> {
     let name: HeaderName = specified
         .name
@@ -233,9 +231,8 @@ fn header(
         (None, Some(source)) => {
             let reference = &source.secret_key_ref;
             let shown = format!("key {} of Secret {}", reference.key, reference.name);
-            let secret = secrets
-                .get(reference)
-                .ok_or_else(|| format!("valueFrom: there is no {shown}"))?;
+            let secret =
+                secret(reference).ok_or_else(|| format!("valueFrom: there is no {shown}"))?;
             if secret.expose_secret().is_empty() {
                 return Err(format!("valueFrom: {shown} is empty"));
             }

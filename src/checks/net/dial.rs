@@ -65,22 +65,6 @@ impl Dialer {
         })
     }
 
-    /// A TCP connection to `target`, which is the administrator's own choice: the egress rule is not asked.
-    pub(super) async fn connect_unrestricted(
-        &self,
-        target: &Target,
-        progress: &Progress,
-    ) -> Result<TcpStream, DialError> {
-        let connected = async {
-            let addresses = self.resolve(target, progress).await?;
-            establish(&addresses, progress).await
-        };
-        connected.await.map_err(|failure| DialError {
-            target: target.clone(),
-            failure,
-        })
-    }
-
     /// Agrees on TLS over a connection to `target`, whose certificate must name `server`.
     pub async fn handshake(
         &self,

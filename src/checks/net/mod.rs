@@ -12,24 +12,18 @@ mod stream;
 pub mod target;
 pub mod trust;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use rustls::pki_types::pem;
-use tokio::{net::TcpStream, sync::Semaphore, time::Instant};
+use tokio::sync::Semaphore;
 
 use self::{
     dial::Dialer,
     egress::{Denial, Egress},
-    failure::DialError,
-    progress::Progress,
     resolve::Resolver,
-    target::InvalidHost,
     trust::Trust,
 };
 pub use self::{session::Session, settings::NetworkSettings, target::Target};
-
-/// Longest time to connect to an address that the administrator set.
-const UNRESTRICTED_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A network that cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -57,25 +51,6 @@ pub enum NetworkError {
     Tls(#[source] rustls::Error),
 }
 
-/// A target that the egress rule denies.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{target} is {denial}, which the egress rule denies")]
-pub struct NotPermitted {
-    target: Target,
-    denial: Denial,
-}
-
-/// A reference address that cannot be connected to.
-#[derive(Debug, thiserror::Error)]
-pub enum ReferenceError {
-    /// It is no host and port.
-    #[error("a reference address must be host:port")]
-    Address(#[source] InvalidHost),
-    /// It does not answer.
-    #[error("the reference does not accept a connection")]
-    Dial(#[source] DialError),
-}
-
 /// The network of one process: settings, resolver, trusted roots and TLS sessions. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Network(Arc<Shared>);
@@ -91,11 +66,11 @@ impl Network {
     /// service address and its endpoints), which checks are denied; none outside of a cluster.
     pub fn new(
         settings: &NetworkSettings,
-        api_servers: &[SocketAddr],
+        api_servers: Vec<SocketAddr>,
     ) -> Result<Self, NetworkError> {
         Ok(Self(Arc::new(Shared {
             dialer: Dialer {
-                egress: Egress::new(settings.egress.clone(), api_servers.to_vec()),
+                egress: Egress::new(settings.egress.clone(), api_servers),
                 resolver: Resolver::new(&settings.dns),
                 trust: Trust::load(&settings.tls)?,
             },
@@ -109,29 +84,13 @@ impl Network {
         Session::new(self.clone())
     }
 
-    /// Judges a host and port as they are written, before anything is sent: what a controller says of a check that it
-    /// has just read. Passing is no promise: what a name resolves to is judged when it is dialled.
-    pub fn permits(&self, host: &str) -> Result<(), NotPermitted> {
-        let Ok(target) = host.parse::<Target>() else {
-            return Ok(());
-        };
+    /// Judges a target as it is written, before anything is sent: what a controller says of a check that it has just
+    /// read. Passing is no promise: what a name resolves to is judged when it is dialled.
+    pub fn judge_literal(&self, target: &Target) -> Result<(), Denial> {
         self.0
             .dialer
             .egress
             .judge_literal(target.host(), target.port())
-            .map_err(|denial| NotPermitted { target, denial })
-    }
-
-    /// A connection to an address that the administrator set (`one.one.one.one:443`), past the egress rule, within five
-    /// seconds.
-    pub async fn connect_unrestricted(&self, address: &str) -> Result<TcpStream, ReferenceError> {
-        let target: Target = address.parse().map_err(ReferenceError::Address)?;
-        let progress = Progress::until(Instant::now() + UNRESTRICTED_TIMEOUT);
-        self.0
-            .dialer
-            .connect_unrestricted(&target, &progress)
-            .await
-            .map_err(ReferenceError::Dial)
     }
 
     /// Opens sockets.

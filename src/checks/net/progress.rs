@@ -121,7 +121,7 @@ impl Progress {
             Phase::Handshake => Some(&self.tls),
             Phase::Answer | Phase::Body => None,
         };
-        // Phases are set once: nothing dials twice on one progress.
+        // The first dial on one progress counts.
         taken.map(|taken| taken.set(began.elapsed()));
         self.reached.store(Phase::Answer as u8, Ordering::Relaxed);
         Ok(outcome)

@@ -1,6 +1,6 @@
 //! A host and port as a check names them.
 
-use std::{fmt, net::IpAddr, str::FromStr, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use rustls::pki_types::{DnsName, ServerName};
 use url::{Host, Url};
@@ -77,16 +77,6 @@ impl Target {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.shown
-    }
-}
-
-impl FromStr for Target {
-    type Err = InvalidHost;
-
-    /// Reads `host:port`, an IPv6 address in brackets.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (host, port) = text.rsplit_once(':').ok_or(InvalidHost)?;
-        Self::new(host, port.parse().map_err(|_| InvalidHost)?)
     }
 }
 

@@ -1,12 +1,10 @@
 //! No socket is opened towards a denied address, however the check comes to it.
 
-use std::collections::BTreeMap;
-
 use plumbline::{
     api::HttpCheck,
     checks::{
         http::HttpProbe,
-        net::{Network, NetworkSettings},
+        net::{Network, NetworkSettings, egress::Denial},
         suite::Probe,
         verdict::{FindingReason, Verdict},
     },
@@ -16,7 +14,7 @@ use super::{assert_says, measure, network, network_with, probe, probe_tcp, setti
 use crate::support::hostile::{Behaviour, Lookup, NameServer, Server};
 
 fn closed() -> Network {
-    Network::new(&NetworkSettings::default(), &[]).unwrap()
+    Network::new(&NetworkSettings::default(), Vec::new()).unwrap()
 }
 
 #[tokio::test]
@@ -37,7 +35,10 @@ async fn a_denied_address_is_never_dialled() {
         let tcp = probe_tcp(host, port);
         let measured = measure(&tcp, &session).await;
         assert_says(&measured, Verdict::Unknown, FindingReason::TargetNotAllowed);
-        assert!(session.network().permits(http.host()).is_err(), "{host}");
+        assert!(
+            session.network().judge_literal(http.target()).is_err(),
+            "{host}"
+        );
     }
     assert_eq!(server.connections(), 0);
 }
@@ -45,9 +46,10 @@ async fn a_denied_address_is_never_dialled() {
 #[tokio::test]
 async fn the_api_servers_address_is_denied() {
     let server = Server::start(Behaviour::Ok).await;
-    let network = Network::new(&NetworkSettings::default(), &[server.address()]).unwrap();
-    let denied = network.permits(&server.address().to_string()).unwrap_err();
-    assert!(denied.to_string().contains("the API server"), "{denied}");
+    let network = Network::new(&NetworkSettings::default(), vec![server.address()]).unwrap();
+    let by_address = probe_tcp("127.0.0.1", server.port());
+    let denied = network.judge_literal(by_address.target()).unwrap_err();
+    assert_eq!(denied, Denial::ApiServer);
     let measured = measure(
         &probe_tcp("kubernetes.default.svc", 443),
         &network.session(),
@@ -136,13 +138,13 @@ fn addresses_that_are_no_http_addresses_are_refused_with_their_field() {
             url: url.to_owned(),
             ..serde_yaml::from_str("url: http://example.com").unwrap()
         };
-        let error = HttpProbe::new(&check, &BTreeMap::new()).unwrap_err();
+        let error = HttpProbe::new(&check, &|_| None).unwrap_err();
         assert_eq!(error.field, "http.url", "{url}");
         assert!(!error.to_string().contains("password@"), "{error}");
     }
     let long = format!("url: http://example.com/{}", "a".repeat(64 * 1024));
     let check: HttpCheck = serde_yaml::from_str(&long).unwrap();
-    assert!(HttpProbe::new(&check, &BTreeMap::new()).is_err());
+    assert!(HttpProbe::new(&check, &|_| None).is_err());
 }
 
 #[test]

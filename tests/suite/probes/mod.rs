@@ -9,7 +9,7 @@ mod redirects;
 mod secrets;
 mod tls;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use plumbline::{
     api::{HttpCheck, TcpCheck},
@@ -37,7 +37,7 @@ fn network_with(mut settings: NetworkSettings) -> Network {
     settings.egress.allow = ["127.0.0.1/32", "::1/128"]
         .map(|network| network.parse().unwrap())
         .to_vec();
-    Network::new(&settings, &[]).unwrap()
+    Network::new(&settings, Vec::new()).unwrap()
 }
 
 fn network_trusting(authority: &Authority) -> Network {
@@ -54,7 +54,7 @@ fn settings_asking(server: &NameServer) -> NetworkSettings {
 
 fn probe(yaml: &str) -> HttpProbe {
     let check: HttpCheck = serde_yaml::from_str(yaml).unwrap();
-    HttpProbe::new(&check, &BTreeMap::new()).unwrap()
+    HttpProbe::new(&check, &|_| None).unwrap()
 }
 
 fn probe_tcp(host: &str, port: u16) -> TcpProbe {

@@ -26,7 +26,7 @@ fn with_secrets(yaml: &str) -> HttpProbe {
         (secret("token"), SecretString::from(TOKEN)),
         (secret("own"), SecretString::from("canary-own")),
     ]);
-    HttpProbe::new(&check, &secrets).unwrap()
+    HttpProbe::new(&check, &|reference| secrets.get(reference).cloned()).unwrap()
 }
 
 const SECRET_HEADERS: &str = "

@@ -26,7 +26,8 @@ fn reference() -> SecretKeyReference {
 fn with_secret(yaml: &str, value: &str) -> Result<HttpProbe, String> {
     let check: HttpCheck = serde_yaml::from_str(yaml).unwrap();
     let secrets = BTreeMap::from([(reference(), SecretString::from(value))]);
-    HttpProbe::new(&check, &secrets).map_err(|error| error.to_string())
+    HttpProbe::new(&check, &|reference| secrets.get(reference).cloned())
+        .map_err(|error| error.to_string())
 }
 
 const HEADER: &str =
@@ -91,7 +92,7 @@ fn a_secret_that_cannot_stand_in_a_header_is_refused_without_being_shown() {
         assert!(value.is_empty() || !error.contains(value));
     }
     let check: HttpCheck = serde_yaml::from_str(&yaml).unwrap();
-    assert!(HttpProbe::new(&check, &BTreeMap::new()).is_err());
+    assert!(HttpProbe::new(&check, &|_| None).is_err());
 }
 
 #[test]

@@ -129,6 +129,6 @@ async fn oversized_certificates_and_chains_end_the_handshake() {
 async fn a_file_of_authorities_that_cannot_be_read_stops_the_start() {
     let mut settings = NetworkSettings::default();
     settings.tls.certificate_authorities = Some("/nonexistent/ca.pem".into());
-    let error = Network::new(&settings, &[]).unwrap_err();
+    let error = Network::new(&settings, Vec::new()).unwrap_err();
     assert!(error.to_string().contains("/nonexistent/ca.pem"));
 }

@@ -164,7 +164,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<'_, S> {
 
 fn pack(unpacked: usize) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    let zeros = [0; 64 * 1024];
+    let zeros = vec![0; 64 * 1024];
     let mut left = unpacked;
     while left > 0 {
         let part = left.min(zeros.len());

@@ -161,12 +161,11 @@ async fn converse(
         // Closing then sends RST instead of FIN.
         stream.set_zero_linger()?;
     }
-    match tls {
-        Some(tls) => serve(&mut tls.accept(stream).await?, ledger, behaviour).await,
-        None => {
-            let mut stream = stream;
-            serve(&mut stream, ledger, behaviour).await
-        }
+    if let Some(tls) = tls {
+        serve(&mut tls.accept(stream).await?, ledger, behaviour).await
+    } else {
+        let mut stream = stream;
+        serve(&mut stream, ledger, behaviour).await
     }
 }
 
