@@ -78,6 +78,10 @@ fn place(address: &str) -> Result<Target, InvalidReference> {
     let invalid = || InvalidReference(address.chars().take(256).collect());
     let (host, port) = address.rsplit_once(':').ok_or_else(invalid)?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    let port = port.parse().ok().filter(|&port| port > 0).ok_or_else(invalid)?;
+    let port = port
+        .parse()
+        .ok()
+        .filter(|&port| port > 0)
+        .ok_or_else(invalid)?;
     Target::new(host, port).map_err(|_| invalid())
 }

@@ -261,30 +261,55 @@ mod tests {
         ];
         let suite = Suite::new(checks, MINUTE).unwrap();
         for (place, check) in suite.checks().iter().enumerate() {
-            assert!(check.depends_on.iter().all(|&dependency| dependency < place));
+            assert!(
+                check
+                    .depends_on
+                    .iter()
+                    .all(|&dependency| dependency < place)
+            );
         }
         assert_eq!(suite.checks().len(), 4);
     }
 
     #[test]
     fn a_circle_is_refused_with_its_checks() {
-        let checks = vec![check("a", &["b"], 1, 0), check("b", &["a"], 1, 0), check("c", &[], 1, 0)];
+        let checks = vec![
+            check("a", &["b"], 1, 0),
+            check("b", &["a"], 1, 0),
+            check("c", &[], 1, 0),
+        ];
         let error = Suite::new(checks, MINUTE).unwrap_err();
-        assert_eq!(error.to_string(), "dependsOn leads in a circle through a, b");
+        assert_eq!(
+            error.to_string(),
+            "dependsOn leads in a circle through a, b"
+        );
     }
 
     #[test]
     fn a_chain_that_cannot_end_in_time_is_refused_with_its_length() {
-        let checks = vec![check("a", &[], 20, 1), check("b", &["a"], 30, 0), check("c", &[], 50, 0)];
+        let checks = vec![
+            check("a", &[], 20, 1),
+            check("b", &["a"], 30, 0),
+            check("c", &[], 50, 0),
+        ];
         let error = Suite::new(checks, MINUTE).unwrap_err();
-        assert_eq!(error.to_string(), "the chain of checks a → b may take 70s, and timeout is 60s");
+        assert_eq!(
+            error.to_string(),
+            "the chain of checks a → b may take 70s, and timeout is 60s"
+        );
     }
 
     #[test]
     fn a_name_stands_once_and_a_dependency_names_a_check() {
         let twice = vec![check("a", &[], 1, 0), check("a", &[], 1, 0)];
-        assert!(matches!(Suite::new(twice, MINUTE), Err(SuiteError::DuplicateName { .. })));
+        assert!(matches!(
+            Suite::new(twice, MINUTE),
+            Err(SuiteError::DuplicateName { .. })
+        ));
         let astray = vec![check("a", &["b"], 1, 0)];
-        assert!(matches!(Suite::new(astray, MINUTE), Err(SuiteError::UnknownDependency { .. })));
+        assert!(matches!(
+            Suite::new(astray, MINUTE),
+            Err(SuiteError::UnknownDependency { .. })
+        ));
     }
 }

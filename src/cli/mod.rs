@@ -18,7 +18,7 @@ pub struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Watches DeploymentValidations in a cluster and runs their checks.
+    /// Watches `DeploymentValidations` in a cluster and runs their checks.
     Controller(controller::ControllerArguments),
     /// Writes the custom resource definitions.
     Crd(crd::CrdArguments),

@@ -24,7 +24,12 @@ const RULES: &[Rule] = &[
         name: "the engine never names the cluster",
         of: &["checks/"],
         except: &[],
-        never: &["kube::", "crate::kubernetes", "crate::controllers", "crate::monitor"],
+        never: &[
+            "kube::",
+            "crate::kubernetes",
+            "crate::controllers",
+            "crate::monitor",
+        ],
     },
     Rule {
         name: "a platform adapter exposes nothing but the trait",
@@ -37,30 +42,64 @@ const RULES: &[Rule] = &[
         of: &["api/"],
         except: &[],
         never: &[
-            "crate::checks", "crate::cli", "crate::controllers", "crate::kubernetes", "crate::monitor", "crate::platforms",
-            "crate::server", "crate::settings", "crate::simulator",
+            "crate::checks",
+            "crate::cli",
+            "crate::controllers",
+            "crate::kubernetes",
+            "crate::monitor",
+            "crate::platforms",
+            "crate::server",
+            "crate::settings",
+            "crate::simulator",
         ],
     },
     Rule {
         name: "commands hold no rules of checks",
         of: &["cli/"],
         except: &[],
-        never: &["checks::verdict", "checks::board", "checks::suite", "Verdict::", "Finding"],
+        never: &[
+            "checks::verdict",
+            "checks::board",
+            "checks::suite",
+            "Verdict::",
+            "Finding",
+        ],
     },
     Rule {
         name: "every socket of a check is opened by the one dialer",
         of: &["checks/"],
         except: &["checks/net/"],
-        never: &["TcpStream", "UdpSocket", "TcpSocket", "lookup_host", "reqwest", "hyper_util", "hickory_resolver::Resolver"],
+        never: &[
+            "TcpStream",
+            "UdpSocket",
+            "TcpSocket",
+            "lookup_host",
+            "reqwest",
+            "hyper_util",
+            "hickory_resolver::Resolver",
+        ],
     },
     Rule {
         name: "pure files take time and randomness from their caller",
         of: &[
-            "checks/board.rs", "checks/verdict.rs", "checks/suite.rs", "monitor/entry.rs", "monitor/schedule.rs",
-            "controllers/validation/status.rs", "controllers/validation/history.rs", "kubernetes/conditions.rs",
+            "checks/board.rs",
+            "checks/verdict.rs",
+            "checks/suite.rs",
+            "monitor/entry.rs",
+            "monitor/schedule.rs",
+            "controllers/validation/status.rs",
+            "controllers/validation/history.rs",
+            "kubernetes/conditions.rs",
         ],
         except: &[],
-        never: &["Timestamp::now", "Instant::now", "SystemTime", "rand::", "tokio::spawn", ".await"],
+        never: &[
+            "Timestamp::now",
+            "Instant::now",
+            "SystemTime",
+            "rand::",
+            "tokio::spawn",
+            ".await",
+        ],
     },
     Rule {
         name: "nothing but the simulator serves the simulator",
@@ -104,10 +143,15 @@ fn broken(sources: &[Source]) -> Vec<String> {
     let mut broken = Vec::new();
     for rule in RULES {
         let bound = |path: &str| {
-            rule.of.iter().any(|of| path.starts_with(of)) && !rule.except.iter().any(|except| path.starts_with(except))
+            rule.of.iter().any(|of| path.starts_with(of))
+                && !rule.except.iter().any(|except| path.starts_with(except))
         };
         for source in sources.iter().filter(|source| bound(&source.path)) {
-            for name in rule.never.iter().filter(|name| source.code.contains(**name)) {
+            for name in rule
+                .never
+                .iter()
+                .filter(|name| source.code.contains(**name))
+            {
                 broken.push(format!("{}: src/{} names {name}", rule.name, source.path));
             }
         }
@@ -122,9 +166,16 @@ fn sources() -> Vec<Source> {
         .map(|path| {
             let text = fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-            let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let code = code
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
             Source {
-                path: path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned(),
+                path: path
+                    .strip_prefix(&root)
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned(),
                 code: code.collect::<Vec<_>>().join("\n"),
             }
         })

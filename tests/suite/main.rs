@@ -4,8 +4,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bad_input;
+mod faults;
 mod house;
 mod manifests;
+mod permissions;
 mod platforms;
 mod probes;
 mod simulator;

@@ -20,12 +20,18 @@ async fn a_release_is_validated_fails_and_recovers() {
     let object = scenario.until_ready("web", "True", "Validated").await;
     assert_eq!(object["status"]["summary"], "1/1");
     assert_eq!(condition(&object, "ApiHealthy")["status"], "True");
-    let release = object["status"]["observedRelease"]["id"].as_str().unwrap().to_owned();
+    let release = object["status"]["observedRelease"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert!(release.starts_with("dep-"), "{release}");
 
     target.answer(503, &json!({"status": "down"}));
     let object = scenario.until_ready("web", "False", "ChecksFailed").await;
-    assert_eq!(condition(&object, "Ready")["message"], "health: status 503, expected 200-299");
+    assert_eq!(
+        condition(&object, "Ready")["message"],
+        "health: status 503, expected 200-299"
+    );
     assert_eq!(condition(&object, "Stalled")["reason"], "ChecksFailed");
     assert_eq!(object["status"]["checks"][0]["failures"], 2);
 
@@ -45,7 +51,11 @@ async fn a_new_release_takes_ready_back_in_the_write_that_names_it() {
         let object = scenario.get("web").await;
         let seen = object["status"]["observedRelease"]["id"] == json!(deploy);
         let ready = condition(&object, "Ready")["status"] == "True";
-        if seen && ready { Ok(()) } else { Err(object["status"].clone()) }
+        if seen && ready {
+            Ok(())
+        } else {
+            Err(object["status"].clone())
+        }
     })
     .await;
     let versions = scenario.recorder.versions_of("web");
@@ -67,7 +77,11 @@ async fn a_release_that_soaked_is_the_last_known_good_one() {
     scenario.apply("web", render_spec(&target.url())).await;
     let object = eventually("a last known good release", || async {
         let object = scenario.get("web").await;
-        if object["status"]["lastKnownGood"].is_object() { Ok(object) } else { Err(object) }
+        if object["status"]["lastKnownGood"].is_object() {
+            Ok(object)
+        } else {
+            Err(object)
+        }
     })
     .await;
     assert_eq!(
@@ -88,7 +102,11 @@ async fn a_suspended_validation_checks_nothing_until_it_is_resumed() {
     scenario.until_ready("web", "Unknown", "Suspended").await;
     let requests = target.requests();
     scenario.until_still(Duration::from_secs(7)).await;
-    assert_eq!(target.requests(), requests, "a suspended validation was checked");
+    assert_eq!(
+        target.requests(),
+        requests,
+        "a suspended validation was checked"
+    );
     scenario.edit("web", json!({"suspend": false})).await;
     scenario.until_ready("web", "True", "Validated").await;
     scenario.finish().await;
@@ -112,7 +130,11 @@ async fn a_requested_run_happens_now_and_its_token_is_echoed() {
     eventually("the token to be echoed", || async {
         let object = scenario.get("web").await;
         let echoed = object["status"]["lastHandledReconcileAt"] == "token-7";
-        if echoed { Ok(()) } else { Err(object["status"].clone()) }
+        if echoed {
+            Ok(())
+        } else {
+            Err(object["status"].clone())
+        }
     })
     .await;
     assert_eq!(target.requests(), requests + 1);
@@ -130,13 +152,25 @@ async fn a_spec_edit_cancels_the_run_in_flight_and_asks_for_a_fresh_verdict() {
     spec["checks"][0]["failureThreshold"] = json!(1);
     scenario.apply("web", spec).await;
     eventually("the request to hang", || async {
-        if hanging.requests() > 0 { Ok(()) } else { Err("no request") }
+        if hanging.requests() > 0 {
+            Ok(())
+        } else {
+            Err("no request")
+        }
     })
     .await;
-    scenario.edit("web", json!({"checks": [http_check("health", &target.url())]})).await;
+    scenario
+        .edit(
+            "web",
+            json!({"checks": [http_check("health", &target.url())]}),
+        )
+        .await;
     let begun = std::time::Instant::now();
     scenario.until_ready("web", "True", "Validated").await;
-    assert!(begun.elapsed() < Duration::from_secs(30), "the old run was waited for");
+    assert!(
+        begun.elapsed() < Duration::from_secs(30),
+        "the old run was waited for"
+    );
     scenario.finish().await;
 }
 
@@ -148,17 +182,38 @@ async fn a_settled_validation_writes_nothing_and_stays_ready() {
     scenario.until_ready("web", "True", "Validated").await;
     eventually("the soak to end", || async {
         let object = scenario.get("web").await;
-        if object["status"]["lastKnownGood"].is_object() { Ok(()) } else { Err(object) }
+        if object["status"]["lastKnownGood"].is_object() {
+            Ok(())
+        } else {
+            Err(object)
+        }
     })
     .await;
     let (versions, requests) = (scenario.recorder.versions().len(), target.requests());
-    let writes = scenario.controller.metric("plumbline_status_writes_total").await;
+    let writes = scenario
+        .controller
+        .metric("plumbline_status_writes_total")
+        .await;
     within(Duration::from_secs(40), "three more runs", || async {
-        if target.requests() >= requests + 3 { Ok(()) } else { Err(target.requests()) }
+        if target.requests() >= requests + 3 {
+            Ok(())
+        } else {
+            Err(target.requests())
+        }
     })
     .await;
-    assert_eq!(scenario.recorder.versions().len(), versions, "a re-check has written a status");
-    assert_eq!(scenario.controller.metric("plumbline_status_writes_total").await, writes);
+    assert_eq!(
+        scenario.recorder.versions().len(),
+        versions,
+        "a re-check has written a status"
+    );
+    assert_eq!(
+        scenario
+            .controller
+            .metric("plumbline_status_writes_total")
+            .await,
+        writes
+    );
     scenario.finish().await;
 }
 
@@ -171,16 +226,29 @@ async fn thresholds_go_on_counting_over_a_restart() {
     scenario.apply("web", spec).await;
     scenario.until_ready("web", "True", "Validated").await;
     target.answer(500, &json!({}));
-    let failures = |object: &Value| object["status"]["checks"][0]["failures"].as_u64().unwrap_or(0);
+    let failures = |object: &Value| {
+        object["status"]["checks"][0]["failures"]
+            .as_u64()
+            .unwrap_or(0)
+    };
     eventually("two failures", || async {
         let object = scenario.get("web").await;
-        if failures(&object) >= 2 { Ok(()) } else { Err(object["status"].clone()) }
+        if failures(&object) >= 2 {
+            Ok(())
+        } else {
+            Err(object["status"].clone())
+        }
     })
     .await;
     let namespace = scenario.namespace.clone();
     scenario.controller.restart(&namespace).await;
     scenario.until_ready("web", "False", "ChecksFailed").await;
-    let counted: Vec<u64> = scenario.recorder.versions_of("web").iter().map(failures).collect();
+    let counted: Vec<u64> = scenario
+        .recorder
+        .versions_of("web")
+        .iter()
+        .map(failures)
+        .collect();
     let mut sorted = counted.clone();
     sorted.sort_unstable();
     assert_eq!(counted, sorted, "a restart has reset the counter");
@@ -195,7 +263,11 @@ async fn a_restart_writes_nothing_and_keeps_ready() {
     scenario.until_ready("web", "True", "Validated").await;
     eventually("the soak to end", || async {
         let object = scenario.get("web").await;
-        if object["status"]["lastKnownGood"].is_object() { Ok(()) } else { Err(object) }
+        if object["status"]["lastKnownGood"].is_object() {
+            Ok(())
+        } else {
+            Err(object)
+        }
     })
     .await;
     let versions = scenario.recorder.versions().len();
@@ -203,7 +275,11 @@ async fn a_restart_writes_nothing_and_keeps_ready() {
     scenario.controller.restart(&namespace).await;
     let requests = target.requests();
     eventually("the next run", || async {
-        if target.requests() > requests { Ok(()) } else { Err("no request") }
+        if target.requests() > requests {
+            Ok(())
+        } else {
+            Err("no request")
+        }
     })
     .await;
     scenario.until_still(Duration::from_secs(3)).await;
@@ -217,15 +293,25 @@ async fn a_deleted_validation_is_forgotten_at_once() {
     let target = Target::start().await;
     scenario.apply("web", external_spec(&target.url())).await;
     scenario.until_ready("web", "True", "Validated").await;
-    scenario.objects().delete("web", &DeleteParams::default()).await.unwrap();
+    scenario
+        .objects()
+        .delete("web", &DeleteParams::default())
+        .await
+        .unwrap();
     eventually("the monitor to forget it", || async {
-        let watched = scenario.controller.metric("plumbline_validations_watched").await;
+        let watched = scenario
+            .controller
+            .metric("plumbline_validations_watched")
+            .await;
         if watched == 0.0 { Ok(()) } else { Err(watched) }
     })
     .await;
     scenario.apply("web", external_spec(&target.url())).await;
     let object = scenario.until_ready("web", "True", "Validated").await;
-    assert_eq!(object["status"]["history"][0]["count"], 1, "the new object inherited from the old one");
+    assert_eq!(
+        object["status"]["history"][0]["count"], 1,
+        "the new object inherited from the old one"
+    );
     scenario.finish().await;
 }
 
@@ -240,7 +326,14 @@ async fn one_event_tells_of_each_transition() {
     let reasons = eventually("the events", || async {
         let told = ControlPlane::shared()
             .kubectl(
-                &["get", "events.events.k8s.io", "-n", &scenario.namespace, "-o", "json"],
+                &[
+                    "get",
+                    "events.events.k8s.io",
+                    "-n",
+                    &scenario.namespace,
+                    "-o",
+                    "json",
+                ],
                 None,
             )
             .unwrap();
@@ -249,13 +342,26 @@ async fn one_event_tells_of_each_transition() {
             .as_array()
             .unwrap()
             .iter()
-            .map(|event| format!("{} {}", event["type"].as_str().unwrap(), event["reason"].as_str().unwrap()))
+            .map(|event| {
+                format!(
+                    "{} {}",
+                    event["type"].as_str().unwrap(),
+                    event["reason"].as_str().unwrap()
+                )
+            })
             .collect();
         reasons.sort();
-        if reasons.len() >= 3 { Ok(reasons) } else { Err(reasons) }
+        if reasons.len() >= 3 {
+            Ok(reasons)
+        } else {
+            Err(reasons)
+        }
     })
     .await;
-    assert_eq!(reasons, ["Normal Running", "Normal Validated", "Warning ChecksFailed"]);
+    assert_eq!(
+        reasons,
+        ["Normal Running", "Normal Validated", "Warning ChecksFailed"]
+    );
     scenario.finish().await;
 }
 
@@ -266,14 +372,34 @@ async fn kubectl_shows_and_explains_and_waits() {
     scenario.apply("web", render_spec(&target.url())).await;
     let plane = ControlPlane::shared();
     plane
-        .kubectl(&["wait", "dv/web", "-n", &scenario.namespace, "--for=condition=Ready", "--timeout=60s"], None)
+        .kubectl(
+            &[
+                "wait",
+                "dv/web",
+                "-n",
+                &scenario.namespace,
+                "--for=condition=Ready",
+                "--timeout=60s",
+            ],
+            None,
+        )
         .unwrap();
-    let table = plane.kubectl(&["get", "dv", "-n", &scenario.namespace], None).unwrap();
+    let table = plane
+        .kubectl(&["get", "dv", "-n", &scenario.namespace], None)
+        .unwrap();
     let header: Vec<&str> = table.lines().next().unwrap().split_whitespace().collect();
-    assert_eq!(header, ["NAME", "READY", "HEALTHY", "RELEASE", "REASON", "AGE"]);
+    assert_eq!(
+        header,
+        ["NAME", "READY", "HEALTHY", "RELEASE", "REASON", "AGE"]
+    );
     assert!(table.contains("Validated"), "{table}");
-    let text = plane.kubectl(&["explain", "dv.spec.checks.failureThreshold"], None).unwrap();
-    assert!(text.contains("Consecutive failing runs after which the check has failed"), "{text}");
+    let text = plane
+        .kubectl(&["explain", "dv.spec.checks.failureThreshold"], None)
+        .unwrap();
+    assert!(
+        text.contains("Consecutive failing runs after which the check has failed"),
+        "{text}"
+    );
     let difference = plane.kubectl(
         &["diff", "-n", &scenario.namespace, "--server-side", "--field-manager=test-user", "-f", "-"],
         Some(
@@ -284,7 +410,11 @@ async fn kubectl_shows_and_explains_and_waits() {
             .to_string(),
         ),
     );
-    assert_eq!(difference.as_deref(), Ok(""), "the applied manifest differs from the object");
+    assert_eq!(
+        difference.as_deref(),
+        Ok(""),
+        "the applied manifest differs from the object"
+    );
     scenario.finish().await;
 }
 
@@ -297,7 +427,11 @@ async fn sigterm_ends_the_controller_in_time_and_cleanly() {
     spec["checks"][0]["timeout"] = json!("60s");
     scenario.apply("web", spec).await;
     eventually("a request under way", || async {
-        if target.requests() > 0 { Ok(()) } else { Err("no request") }
+        if target.requests() > 0 {
+            Ok(())
+        } else {
+            Err("no request")
+        }
     })
     .await;
     let (took, status) = scenario.controller.terminate().await;

@@ -61,9 +61,11 @@ impl ControlPlane {
         let commands = child.stdin.take();
         let mut answers = BufReader::new(child.stdout.take().expect("its output is piped"));
         let mut line = String::new();
-        answers.read_line(&mut line).expect("the control plane says that it is ready");
-        let facts: Facts =
-            serde_json::from_str(&line).unwrap_or_else(|error| panic!("the control plane did not start: {error}: {line}"));
+        answers
+            .read_line(&mut line)
+            .expect("the control plane says that it is ready");
+        let facts: Facts = serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("the control plane did not start: {error}: {line}"));
         let plane = Self {
             facts,
             supervisor: Mutex::new(Supervisor {
@@ -82,7 +84,12 @@ impl ControlPlane {
         self.kubectl(&["apply", "-k", base.to_str().unwrap()], None)
             .expect("the base applies");
         self.kubectl(
-            &["wait", "--for=condition=Established", "crd/deploymentvalidations.plumbline.dev", "--timeout=30s"],
+            &[
+                "wait",
+                "--for=condition=Established",
+                "crd/deploymentvalidations.plumbline.dev",
+                "--timeout=30s",
+            ],
             None,
         )
         .expect("the CRD is established");
@@ -133,11 +140,14 @@ impl ControlPlane {
         Client::try_from(config).unwrap()
     }
 
-    /// A kubeconfig that carries nothing but the token of the ServiceAccount `namespace/name`, for the API server at
+    /// A kubeconfig that carries nothing but the token of the service account `namespace/name`, for the API server at
     /// `server`.
     pub fn kubeconfig_of(&self, namespace: &str, name: &str, server: &str) -> String {
         let token = self
-            .kubectl(&["create", "token", name, "-n", namespace, "--duration=2h"], None)
+            .kubectl(
+                &["create", "token", name, "-n", namespace, "--duration=2h"],
+                None,
+            )
             .expect("a token is made");
         format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
@@ -169,7 +179,10 @@ pub fn programs() -> &'static Path {
             .stderr(Stdio::inherit())
             .output()
             .expect("Go runs: `make test` says how to get it");
-        assert!(output.status.success(), "the control plane's programs did not build");
+        assert!(
+            output.status.success(),
+            "the control plane's programs did not build"
+        );
         PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
     })
 }

@@ -1,4 +1,4 @@
-//! The controller as a subprocess, with the rights of its own ServiceAccount and nothing more.
+//! The controller as a subprocess, with the rights of its own service account and nothing more.
 
 use std::{
     fs,
@@ -41,8 +41,15 @@ impl Controller {
     async fn until_ready(&mut self) {
         let begun = Instant::now();
         while let Err(last) = self.ready().await {
-            assert!(self.is_running(), "the controller has ended: {}", self.log());
-            assert!(begun.elapsed() < LIMIT, "the controller is not ready: {last}");
+            assert!(
+                self.is_running(),
+                "the controller has ended: {}",
+                self.log()
+            );
+            assert!(
+                begun.elapsed() < LIMIT,
+                "the controller is not ready: {last}"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -56,7 +63,11 @@ impl Controller {
         fs::write(folder.path().join("settings.yaml"), &options.settings).unwrap();
         let listen = free_address();
         let child = spawn(&folder, listen, options.namespace);
-        Self { child, folder, listen }
+        Self {
+            child,
+            folder,
+            listen,
+        }
     }
 
     /// Kills it, and starts another in its place with the same settings; gives the time between.
@@ -76,7 +87,13 @@ impl Controller {
     pub async fn terminate(&mut self) -> (Duration, std::process::ExitStatus) {
         let begun = Instant::now();
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
         let status = within(Duration::from_secs(20), "the controller to end", || {
             let ended = self.child.try_wait().unwrap();
             async move { ended.ok_or("still running") }
@@ -109,7 +126,10 @@ impl Controller {
         let answer = reqwest::get(format!("http://{}{path}", self.listen))
             .await
             .map_err(|error| error.to_string())?;
-        Ok((answer.status().as_u16(), answer.text().await.map_err(|error| error.to_string())?))
+        Ok((
+            answer.status().as_u16(),
+            answer.text().await.map_err(|error| error.to_string())?,
+        ))
     }
 
     /// Whether `/readyz` says yes.
@@ -124,7 +144,10 @@ impl Controller {
     pub async fn metric(&self, name: &str) -> f64 {
         let (_, text) = self.get("/metrics").await.unwrap();
         text.lines()
-            .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{'])))
+            .filter(|line| {
+                line.strip_prefix(name)
+                    .is_some_and(|rest| rest.starts_with([' ', '{']))
+            })
             .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
             .sum()
     }
@@ -143,7 +166,13 @@ fn spawn(folder: &tempfile::TempDir, listen: SocketAddr, namespace: &str) -> Chi
         .open(folder.path().join("log"))
         .unwrap();
     Command::new(env!("CARGO_BIN_EXE_plumbline"))
-        .args(["controller", "--watch-namespace", namespace, "--log-level", "trace"])
+        .args([
+            "controller",
+            "--watch-namespace",
+            namespace,
+            "--log-level",
+            "trace",
+        ])
         .args(["--listen", &listen.to_string()])
         .arg("--settings")
         .arg(folder.path().join("settings.yaml"))
@@ -158,5 +187,8 @@ fn spawn(folder: &tempfile::TempDir, listen: SocketAddr, namespace: &str) -> Chi
 }
 
 fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Longest time that a test waits for anything.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_mins(1);
 
 /// Asks until the answer is `Ok`; panics with the last `Err` after `limit`.
 pub async fn within<T, E: Debug, F: Future<Output = Result<T, E>>>(
@@ -19,13 +19,18 @@ pub async fn within<T, E: Debug, F: Future<Output = Result<T, E>>>(
     loop {
         match ask().await {
             Ok(answer) => return answer,
-            Err(last) if begun.elapsed() > limit => panic!("waited {limit:?} for {what}; last: {last:#?}"),
+            Err(last) if begun.elapsed() > limit => {
+                panic!("waited {limit:?} for {what}; last: {last:#?}")
+            }
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }
 }
 
 /// [`within`] the usual limit.
-pub async fn eventually<T, E: Debug, F: Future<Output = Result<T, E>>>(what: &str, ask: impl FnMut() -> F) -> T {
+pub async fn eventually<T, E: Debug, F: Future<Output = Result<T, E>>>(
+    what: &str,
+    ask: impl FnMut() -> F,
+) -> T {
     within(LIMIT, what, ask).await
 }

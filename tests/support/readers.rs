@@ -1,4 +1,4 @@
-//! How GitOps tools read an object: the tools' own code, in a program of the test control plane.
+//! How `GitOps` tools read an object: the tools' own code, in a program of the test control plane.
 
 use std::{
     io::Write,

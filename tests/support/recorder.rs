@@ -32,7 +32,10 @@ impl Recorder {
                 match events.try_next().await {
                     Ok(Some(watcher::Event::Apply(object) | watcher::Event::InitApply(object))) => {
                         let mut object = serde_json::to_value(object).unwrap();
-                        object["metadata"].as_object_mut().unwrap().remove("managedFields");
+                        object["metadata"]
+                            .as_object_mut()
+                            .unwrap()
+                            .remove("managedFields");
                         recorded.lock().unwrap().push(object);
                     }
                     // A break while the API server is down: the watcher goes on by itself.

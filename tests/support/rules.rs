@@ -1,4 +1,4 @@
-//! How GitOps tools read a status, as rules that every version of every object must keep. After every scenario they are
+//! How `GitOps` tools read a status, as rules that every version of every object must keep. After every scenario they are
 //! held against all that the recorder saw, and against what the tools' own code makes of it.
 
 use serde_json::Value;
@@ -22,18 +22,29 @@ const FINAL: [&str; 9] = [
 pub fn hold(versions: &[Value]) {
     assert!(!versions.is_empty(), "the recorder saw nothing");
     let readings = read(versions);
-    assert_eq!(readings.len(), versions.len(), "the readers answered for every version");
+    assert_eq!(
+        readings.len(),
+        versions.len(),
+        "the readers answered for every version"
+    );
     let mut broken = Vec::new();
     for (version, reading) in versions.iter().zip(&readings) {
         let seen = Seen::new(version);
         for (number, rule, held) in rules(&seen, reading) {
             if !held {
-                broken.push(format!("rule {number} ({rule}) is broken by {version}, read as {reading:?}"));
+                broken.push(format!(
+                    "rule {number} ({rule}) is broken by {version}, read as {reading:?}"
+                ));
             }
         }
     }
     broken.extend(moves(versions));
-    assert!(broken.is_empty(), "{} broken:\n{}", broken.len(), broken.join("\n"));
+    assert!(
+        broken.is_empty(),
+        "{} broken:\n{}",
+        broken.len(),
+        broken.join("\n")
+    );
 }
 
 /// One version of one object, taken apart.
@@ -62,7 +73,10 @@ impl<'a> Seen<'a> {
     }
 
     fn condition(&self, type_: &str) -> Option<&'a Value> {
-        self.conditions.iter().find(|condition| condition["type"] == type_).copied()
+        self.conditions
+            .iter()
+            .find(|condition| condition["type"] == type_)
+            .copied()
     }
 
     fn status(&self, type_: &str) -> &'a str {
@@ -111,19 +125,48 @@ fn rules(seen: &Seen<'_>, reading: &Reading) -> Vec<(u8, &'static str, bool)> {
         }
     };
     vec![
-        (1, "no status reads as done", looked_at || (seen.observed == Some(-1) && reading.kstatus() == "InProgress")),
-        (2, "Ready is in the first status write", !looked_at || !ready.is_empty()),
-        (3, "observedGeneration is an integer, always there", seen.observed.is_some()),
-        (4, "Ready is there on every kind", !looked_at || !ready.is_empty()),
-        (5, "kstatus reads what is meant", reading.kstatus() == seen.expected()),
+        (
+            1,
+            "no status reads as done",
+            looked_at || (seen.observed == Some(-1) && reading.kstatus() == "InProgress"),
+        ),
+        (
+            2,
+            "Ready is in the first status write",
+            !looked_at || !ready.is_empty(),
+        ),
+        (
+            3,
+            "observedGeneration is an integer, always there",
+            seen.observed.is_some(),
+        ),
+        (
+            4,
+            "Ready is there on every kind",
+            !looked_at || !ready.is_empty(),
+        ),
+        (
+            5,
+            "kstatus reads what is meant",
+            reading.kstatus() == seen.expected(),
+        ),
         (
             6,
             "Stalled only for what is final, and ChecksFailed only with a failed check",
             !stalled
-                || (FINAL.contains(&seen.reason("Stalled")) && (seen.reason("Stalled") != "ChecksFailed" || failed_check)),
+                || (FINAL.contains(&seen.reason("Stalled"))
+                    && (seen.reason("Stalled") != "ChecksFailed" || failed_check)),
         ),
-        (7, "a final failure is Stalled", seen.reason("Ready") != "ChecksFailed" || stalled),
-        (8, "Stalled goes with Ready False", !stalled || ready == "False"),
+        (
+            7,
+            "a final failure is Stalled",
+            seen.reason("Ready") != "ChecksFailed" || stalled,
+        ),
+        (
+            8,
+            "Stalled goes with Ready False",
+            !stalled || ready == "False",
+        ),
         (
             9,
             "Reconciling and Stalled are True or absent, and never both",
@@ -131,9 +174,21 @@ fn rules(seen: &Seen<'_>, reading: &Reading) -> Vec<(u8, &'static str, bool)> {
                 && ["", "True"].contains(&seen.status("Stalled"))
                 && ["", "True"].contains(&seen.status("Reconciling")),
         ),
-        (10, "Ready True excludes Reconciling", !(ready == "True" && reconciling)),
-        (10, "a first verdict being reached is Unknown and Reconciling", seen.reason("Ready") != "Running" || reconciling),
-        (11, "nothing bad is True beside Ready True", ready != "True" || seen.status("Drifted") != "True"),
+        (
+            10,
+            "Ready True excludes Reconciling",
+            !(ready == "True" && reconciling),
+        ),
+        (
+            10,
+            "a first verdict being reached is Unknown and Reconciling",
+            seen.reason("Ready") != "Running" || reconciling,
+        ),
+        (
+            11,
+            "nothing bad is True beside Ready True",
+            ready != "True" || seen.status("Drifted") != "True",
+        ),
         (
             12,
             "every condition carries the status's observedGeneration",
@@ -144,7 +199,8 @@ fn rules(seen: &Seen<'_>, reading: &Reading) -> Vec<(u8, &'static str, bool)> {
         (
             13,
             "suspended is Ready Unknown",
-            !(seen.suspended() && seen.current()) || (ready == "Unknown" && seen.reason("Ready") == "Suspended"),
+            !(seen.suspended() && seen.current())
+                || (ready == "Unknown" && seen.reason("Ready") == "Suspended"),
         ),
         (
             14,
@@ -154,13 +210,20 @@ fn rules(seen: &Seen<'_>, reading: &Reading) -> Vec<(u8, &'static str, bool)> {
                 && expression_says(seen, "Ready") == (looked_at && ready == "True")
                 && expression_says(seen, "Stalled") == stalled,
         ),
-        (15, "Argo CD's script reads what is meant", seen.expected() == "Terminating" || reading.argocd() == argocd),
+        (
+            15,
+            "Argo CD's script reads what is meant",
+            seen.expected() == "Terminating" || reading.argocd() == argocd,
+        ),
         (
             16,
             "kstatus and Argo CD agree where they can",
             matches!(
                 (reading.kstatus(), reading.argocd()),
-                ("Current", "Healthy") | ("Failed", "Degraded") | ("InProgress", "Progressing" | "Suspended") | ("Terminating", _)
+                ("Current", "Healthy")
+                    | ("Failed", "Degraded")
+                    | ("InProgress", "Progressing" | "Suspended")
+                    | ("Terminating", _)
             ),
         ),
     ]
@@ -179,24 +242,37 @@ fn moves(versions: &[Value]) -> Vec<String> {
     let mut broken = Vec::new();
     for (place, version) in versions.iter().enumerate() {
         let uid = &version["metadata"]["uid"];
-        let Some(before) = versions[..place].iter().rev().find(|earlier| earlier["metadata"]["uid"] == *uid) else {
+        let Some(before) = versions[..place]
+            .iter()
+            .rev()
+            .find(|earlier| earlier["metadata"]["uid"] == *uid)
+        else {
             continue;
         };
         let (old, new) = (Seen::new(before), Seen::new(version));
         if new.observed < old.observed {
-            broken.push(format!("rule 3 (observedGeneration never falls) is broken by {version} after {before}"));
+            broken.push(format!(
+                "rule 3 (observedGeneration never falls) is broken by {version} after {before}"
+            ));
         }
         for condition in &new.conditions {
             let type_ = condition["type"].as_str().unwrap();
-            let Some(earlier) = old.condition(type_) else { continue };
+            let Some(earlier) = old.condition(type_) else {
+                continue;
+            };
             let moved = earlier["lastTransitionTime"] != condition["lastTransitionTime"];
             let changed = earlier["status"] != condition["status"];
             if moved != changed && !(changed && same_second(earlier, condition)) {
-                broken.push(format!("lastTransitionTime of {type_} must move with status: {version} after {before}"));
+                broken.push(format!(
+                    "lastTransitionTime of {type_} must move with status: {version} after {before}"
+                ));
             }
         }
-        let written = before["metadata"]["resourceVersion"] != version["metadata"]["resourceVersion"];
-        if written && before["status"] == version["status"] && before["metadata"]["generation"] == version["metadata"]["generation"]
+        let written =
+            before["metadata"]["resourceVersion"] != version["metadata"]["resourceVersion"];
+        if written
+            && before["status"] == version["status"]
+            && before["metadata"]["generation"] == version["metadata"]["generation"]
             && before["metadata"]["annotations"] == version["metadata"]["annotations"]
             && before["metadata"]["deletionTimestamp"] == version["metadata"]["deletionTimestamp"]
         {

@@ -10,7 +10,10 @@ use kube::{
 };
 use plumbline::{
     api::DeploymentValidation,
-    simulator::{Control, NewDeploy, NewKey, NewService, NewWorkspace, Options as SimulatorOptions, Running, Simulator},
+    simulator::{
+        Control, NewDeploy, NewKey, NewService, NewWorkspace, Options as SimulatorOptions, Running,
+        Simulator,
+    },
 };
 use serde_json::{Value, json};
 
@@ -47,10 +50,16 @@ impl Scenario {
     }
 
     /// The same on another control plane, or through a proxy before its API server.
-    pub async fn start_on(plane: &'static ControlPlane, settings: &str, server: Option<String>) -> Self {
+    pub async fn start_on(
+        plane: &'static ControlPlane,
+        settings: &str,
+        server: Option<String>,
+    ) -> Self {
         let client = plane.client().await;
         let namespace = new_namespace(&client).await;
-        let simulator = Simulator::start(SimulatorOptions::default()).await.expect("the simulator starts");
+        let simulator = Simulator::start(SimulatorOptions::default())
+            .await
+            .expect("the simulator starts");
         furnish(&simulator.control());
         let recorder = Recorder::start(client.clone(), &namespace);
         let settings = format!("{}\n{settings}", base_settings(&simulator.base_url()));
@@ -90,7 +99,11 @@ impl Scenario {
             "metadata": {"name": name, "namespace": self.namespace}, "spec": spec,
         });
         self.objects()
-            .patch(name, &PatchParams::apply("test-user").force(), &Patch::Apply(&object))
+            .patch(
+                name,
+                &PatchParams::apply("test-user").force(),
+                &Patch::Apply(&object),
+            )
             .await
             .unwrap_or_else(|error| panic!("{name} was refused: {error}"));
     }
@@ -98,7 +111,11 @@ impl Scenario {
     /// Changes part of a validation's spec.
     pub async fn edit(&self, name: &str, spec: Value) {
         self.objects()
-            .patch(name, &PatchParams::default(), &Patch::Merge(json!({"spec": spec})))
+            .patch(
+                name,
+                &PatchParams::default(),
+                &Patch::Merge(json!({"spec": spec})),
+            )
             .await
             .unwrap();
     }
@@ -112,9 +129,14 @@ impl Scenario {
     pub async fn until(&self, name: &str, type_: &str, status: &str, reason: &str) -> Value {
         let what = format!("{name} to be {type_}={status} {reason}");
         eventually(&what, || async {
-            let object = self.objects().get(name).await.map_err(|error| json!(error.to_string()))?;
+            let object = self
+                .objects()
+                .get(name)
+                .await
+                .map_err(|error| json!(error.to_string()))?;
             let object = serde_json::to_value(object).unwrap();
-            let current = object["status"]["observedGeneration"] == object["metadata"]["generation"];
+            let current =
+                object["status"]["observedGeneration"] == object["metadata"]["generation"];
             let condition = condition(&object, type_);
             if current && condition["status"] == status && condition["reason"] == reason {
                 Ok(object)
@@ -133,13 +155,19 @@ impl Scenario {
     /// Creates or replaces a Secret.
     pub async fn put_secret(&self, name: &str, data: &[(&str, &str)]) {
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
-        let data: serde_json::Map<String, Value> =
-            data.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+        let data: serde_json::Map<String, Value> = data
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), json!(value)))
+            .collect();
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data,
         });
         secrets
-            .patch(name, &PatchParams::apply("test-user").force(), &Patch::Apply(&secret))
+            .patch(
+                name,
+                &PatchParams::apply("test-user").force(),
+                &Patch::Apply(&secret),
+            )
             .await
             .unwrap();
     }
@@ -147,13 +175,16 @@ impl Scenario {
     /// Deletes a Secret.
     pub async fn delete_secret(&self, name: &str) {
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
-        secrets.delete(name, &DeleteParams::default()).await.unwrap();
+        secrets
+            .delete(name, &DeleteParams::default())
+            .await
+            .unwrap();
     }
 
     /// Waits until no status has been written for `span`.
     pub async fn until_still(&self, span: Duration) {
         let mut seen = (self.recorder.versions().len(), std::time::Instant::now());
-        within(Duration::from_secs(120), "the statuses to be still", || {
+        within(Duration::from_mins(2), "the statuses to be still", || {
             let count = self.recorder.versions().len();
             if count != seen.0 {
                 seen = (count, std::time::Instant::now());
@@ -175,15 +206,38 @@ impl Scenario {
     pub async fn leaks_nothing(&self, secrets: &[&str]) {
         let events = self
             .plane
-            .kubectl(&["get", "events.events.k8s.io", "-n", &self.namespace, "-o", "json"], None)
+            .kubectl(
+                &[
+                    "get",
+                    "events.events.k8s.io",
+                    "-n",
+                    &self.namespace,
+                    "-o",
+                    "json",
+                ],
+                None,
+            )
             .unwrap();
         let (_, metrics) = self.controller.get("/metrics").await.unwrap_or_default();
-        let statuses: String = self.recorder.versions().iter().map(|object| object["status"].to_string()).collect();
-        let places = [("log", self.controller.log()), ("events", events), ("metrics", metrics), ("status", statuses)];
+        let statuses: String = self
+            .recorder
+            .versions()
+            .iter()
+            .map(|object| object["status"].to_string())
+            .collect();
+        let places = [
+            ("log", self.controller.log()),
+            ("events", events),
+            ("metrics", metrics),
+            ("status", statuses),
+        ];
         for (place, text) in &places {
             for secret in secrets {
                 for form in encodings(secret) {
-                    assert!(!text.contains(&form), "the {place} holds the secret as {form:?}");
+                    assert!(
+                        !text.contains(&form),
+                        "the {place} holds the secret as {form:?}"
+                    );
                 }
             }
         }
@@ -194,7 +248,11 @@ impl Scenario {
 pub fn condition<'a>(object: &'a Value, type_: &str) -> &'a Value {
     object["status"]["conditions"]
         .as_array()
-        .and_then(|conditions| conditions.iter().find(|condition| condition["type"] == type_))
+        .and_then(|conditions| {
+            conditions
+                .iter()
+                .find(|condition| condition["type"] == type_)
+        })
         .unwrap_or(&Value::Null)
 }
 
@@ -202,7 +260,10 @@ pub fn condition<'a>(object: &'a Value, type_: &str) -> &'a Value {
 pub fn encodings(secret: &str) -> Vec<String> {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-    let escaped = serde_json::to_string(secret).unwrap().trim_matches('"').to_owned();
+    let escaped = serde_json::to_string(secret)
+        .unwrap()
+        .trim_matches('"')
+        .to_owned();
     // Base64 of the secret within a longer text has three shapes; their middles are the same for each shape.
     let mut forms = vec![secret.to_owned(), encoded, escaped];
     for shift in 0..3 {
@@ -252,7 +313,10 @@ async fn new_namespace(client: &Client) -> String {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let namespace: Namespace =
         serde_json::from_value(json!({"metadata": {"generateName": "test-"}})).unwrap();
-    let made = namespaces.create(&PostParams::default(), &namespace).await.unwrap();
+    let made = namespaces
+        .create(&PostParams::default(), &namespace)
+        .await
+        .unwrap();
     made.metadata.name.unwrap()
 }
 

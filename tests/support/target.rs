@@ -46,9 +46,15 @@ impl Target {
         let address = listener.local_addr().unwrap();
         let routes = Router::new().fallback(answer).with_state(shared.clone());
         let task = tokio::spawn(async move {
-            axum::serve(listener, routes).await.expect("the target serves");
+            axum::serve(listener, routes)
+                .await
+                .expect("the target serves");
         });
-        Self { address, shared, task }
+        Self {
+            address,
+            shared,
+            task,
+        }
     }
 
     /// Address of its health page.
@@ -92,7 +98,7 @@ async fn answer(State(shared): State<Arc<Shared>>) -> Response {
             (status, [(CONTENT_TYPE, "application/json")], body).into_response()
         }
         Answer::Never => {
-            tokio::time::sleep(Duration::from_secs(600)).await;
+            tokio::time::sleep(Duration::from_mins(10)).await;
             StatusCode::GATEWAY_TIMEOUT.into_response()
         }
     }

@@ -46,7 +46,7 @@ fn check(name: &str, depends_on: &[&str]) -> UnorderedCheck {
 }
 
 fn suite(checks: Vec<UnorderedCheck>) -> Suite {
-    Suite::new(checks, Duration::from_secs(60)).unwrap()
+    Suite::new(checks, Duration::from_mins(1)).unwrap()
 }
 
 fn at(second: i64) -> Timestamp {
@@ -58,7 +58,10 @@ fn pass() -> Finding {
 }
 
 fn fail() -> Finding {
-    Finding::fail(FindingReason::UnexpectedStatus, "status 503, expected 200-299")
+    Finding::fail(
+        FindingReason::UnexpectedStatus,
+        "status 503, expected 200-299",
+    )
 }
 
 fn untold() -> Finding {
@@ -70,7 +73,11 @@ fn after(findings: &[Finding]) -> (Suite, Board) {
     let suite = suite(vec![check("health", &[])]);
     let mut board = Board::new(&suite, at(0));
     for (second, finding) in (1..).zip(findings) {
-        board.record(&suite, &[Some(Outcome::Measured(finding.clone()))], at(second));
+        board.record(
+            &suite,
+            &[Some(Outcome::Measured(finding.clone()))],
+            at(second),
+        );
     }
     (suite, board)
 }
@@ -124,7 +131,11 @@ fn a_failed_check_recovers_after_as_many_passes_as_asked() {
     assert_eq!(board.checks()[0].state, CheckState::Failed);
     assert_eq!(board.checks()[0].successes, 1);
     let (_, board) = after(&[fail(), fail(), fail(), pass(), fail(), pass()]);
-    assert_eq!(board.checks()[0].state, CheckState::Failed, "the passes must be consecutive");
+    assert_eq!(
+        board.checks()[0].state,
+        CheckState::Failed,
+        "the passes must be consecutive"
+    );
     let (_, board) = after(&[fail(), fail(), fail(), pass(), pass()]);
     assert_eq!(board.checks()[0].state, CheckState::Passing);
     assert_eq!(board.checks()[0].failures, 0);
@@ -141,7 +152,11 @@ fn unknown_is_neither_a_pass_nor_a_failure() {
     assert_eq!(board.checks()[0].state, CheckState::Unknown);
     assert_eq!(board.health(&suite, None), Health::Inconclusive);
     let (_, board) = after(&[pass(), fail(), untold(), fail()]);
-    assert_eq!(board.checks()[0].failures, 2, "an unknown in between neither counts nor resets");
+    assert_eq!(
+        board.checks()[0].failures,
+        2,
+        "an unknown in between neither counts nor resets"
+    );
 }
 
 #[test]
@@ -181,10 +196,17 @@ fn one_root_cause_shows_as_one() {
         cause: "database".to_owned(),
     };
     for second in 1..=3 {
-        board.record(&suite, &[Some(Outcome::Measured(fail())), Some(skipped.clone())], at(second));
+        board.record(
+            &suite,
+            &[Some(Outcome::Measured(fail())), Some(skipped.clone())],
+            at(second),
+        );
     }
     let report = &board.checks()[1];
-    assert_eq!((report.name.as_str(), report.state), ("report", CheckState::Skipped));
+    assert_eq!(
+        (report.name.as_str(), report.state),
+        ("report", CheckState::Skipped)
+    );
     assert_eq!(report.message, "database does not pass");
     assert_eq!(board.health(&suite, None), Health::Failed);
 }
@@ -198,7 +220,11 @@ fn a_dependent_keeps_its_state_while_the_cause_only_begins_to_fail() {
     let skipped = Outcome::Skipped {
         cause: "database".to_owned(),
     };
-    board.record(&suite, &[Some(Outcome::Measured(fail())), Some(skipped)], at(2));
+    board.record(
+        &suite,
+        &[Some(Outcome::Measured(fail())), Some(skipped)],
+        at(2),
+    );
     assert_eq!(board.checks()[1].state, CheckState::Passing);
     assert_eq!(board.health(&suite, None), Health::Passing);
 }
@@ -210,7 +236,10 @@ fn a_warning_decides_nothing() {
     let suite = suite(vec![check("health", &[]), warning]);
     let mut board = Board::new(&suite, at(0));
     for second in 1..=3 {
-        let outcomes = [Some(Outcome::Measured(pass())), Some(Outcome::Measured(fail()))];
+        let outcomes = [
+            Some(Outcome::Measured(pass())),
+            Some(Outcome::Measured(fail())),
+        ];
         board.record(&suite, &outcomes, at(second));
     }
     assert_eq!(board.health(&suite, None), Health::Passing);
@@ -231,9 +260,23 @@ fn a_restart_resets_no_counter() {
 fn all_pass_since_the_last_of_them_came_to_pass() {
     let suite = suite(vec![check("database", &[]), check("report", &[])]);
     let mut board = Board::new(&suite, at(0));
-    board.record(&suite, &[Some(Outcome::Measured(pass())), Some(Outcome::Measured(fail()))], at(1));
+    board.record(
+        &suite,
+        &[
+            Some(Outcome::Measured(pass())),
+            Some(Outcome::Measured(fail())),
+        ],
+        at(1),
+    );
     assert_eq!(board.passing_since(&suite), None);
-    board.record(&suite, &[Some(Outcome::Measured(pass())), Some(Outcome::Measured(pass()))], at(2));
+    board.record(
+        &suite,
+        &[
+            Some(Outcome::Measured(pass())),
+            Some(Outcome::Measured(pass())),
+        ],
+        at(2),
+    );
     assert_eq!(board.passing_since(&suite), Some(at(2)));
     board.record(&suite, &[Some(Outcome::Measured(fail())), None], at(3));
     assert_eq!(board.passing_since(&suite), None, "a break ends the soak");

@@ -1,5 +1,6 @@
 //! The `DeploymentValidation` controller: dereference → validate → observe → status → write.
 
+mod conditions;
 mod dereference;
 mod history;
 mod metrics;
