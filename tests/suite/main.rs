@@ -5,6 +5,7 @@
 mod support;
 
 mod bad_input;
+mod documentation;
 mod faults;
 mod house;
 mod manifests;

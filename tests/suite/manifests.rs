@@ -283,7 +283,7 @@ fn properties(schema: &Value) -> BTreeSet<String> {
 }
 
 /// The first value of `written` that `read` does not have, as its path.
-fn unread(written: &Value, read: &Value) -> Option<String> {
+pub fn unread(written: &Value, read: &Value) -> Option<String> {
     match written {
         Value::Object(members) => members.iter().find_map(|(name, member)| {
             unread(member, &read[name]).map(|path| format!(".{name}{path}"))
