@@ -235,8 +235,7 @@ fn every_sample_is_read_in_full_and_brings_its_secrets() {
                 let value = secrets.get(&*name).map(|data| &data[&key]);
                 assert!(
                     value.is_some_and(Value::is_string),
-                    "{file} lacks key {key} of Secret {name}",
-                    key = key
+                    "{file} lacks key {key} of Secret {name}"
                 );
             }
         }
@@ -385,7 +384,7 @@ fn container(objects: &[Value]) -> &Value {
     &containers[0]
 }
 
-/// A binding of the one ServiceAccount to the one role.
+/// A binding of the one service account to the one role.
 fn assert_binds(binding: &Value, role: &str) {
     assert_eq!(binding["roleRef"]["kind"], role);
     assert_eq!(binding["roleRef"]["name"], "plumbline");
