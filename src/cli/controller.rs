@@ -146,9 +146,10 @@ pub async fn run(arguments: ControllerArguments) -> Result<(), ControllerError> 
     tracing::info!("told to stop: nothing new is started");
     stop.send_replace(true);
     tokio::select! {
-        ended = timeout(SHUTDOWN, work) => match ended {
-            Ok(served) => served?,
-            Err(_) => tracing::warn!("what was under way did not end in time, and is given up"),
+        ended = timeout(SHUTDOWN, work) => if let Ok(served) = ended {
+            served?;
+        } else {
+            tracing::warn!("what was under way did not end in time, and is given up");
         },
         () = signals.next() => tracing::warn!("told to stop again: what was under way is given up"),
     }
@@ -179,8 +180,8 @@ impl Parts {
         let engine = Engine::new(network.clone(), reference, settings.checks);
         let monitor_metrics = MonitorMetrics::default();
         monitor_metrics.register(&mut metrics);
-        let (waker, wakes) = mpsc::unbounded_channel();
-        let (monitor, actor) = Monitor::new(engine, monitor_metrics, waker);
+        let (wake, wakes) = mpsc::unbounded_channel();
+        let (monitor, actor) = Monitor::new(engine, monitor_metrics, wake);
         let platform_metrics = PlatformMetrics::default();
         platform_metrics.register(&mut metrics);
         let platforms = Hub::new(settings.platforms.clone(), platform_metrics)?;

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use base64::Engine as _;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Client, runtime::events::Recorder};
 use secrecy::{ExposeSecret, SecretString};
@@ -54,12 +55,8 @@ impl Context {
             digest.update(value.len().to_be_bytes());
             digest.update(value.as_bytes());
         }
-        digest
-            .finalize()
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        let digest = digest.finalize();
+        base64::engine::general_purpose::STANDARD_NO_PAD.encode(&digest[..16])
     }
 }
 

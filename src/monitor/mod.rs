@@ -187,13 +187,12 @@ impl Actor {
                 reply,
             } => {
                 let uid = subject.uid.clone();
-                match self.entries.get_mut(&uid) {
-                    Some(entry) => entry.reassign(assignment, now),
-                    None => {
-                        let schedule = Schedule::new(self.origin, &uid);
-                        let entry = Entry::new(subject, assignment, memory, schedule, now);
-                        self.entries.insert(uid.clone(), entry);
-                    }
+                if let Some(entry) = self.entries.get_mut(&uid) {
+                    entry.reassign(assignment, now);
+                } else {
+                    let schedule = Schedule::new(self.origin, &uid);
+                    let entry = Entry::new(subject, assignment, memory, schedule, now);
+                    self.entries.insert(uid.clone(), entry);
                 }
                 self.attend(&uid, now);
                 if let Some(snapshot) = self.publish(&uid) {

@@ -60,7 +60,7 @@ impl Scenario {
         let simulator = Simulator::start(SimulatorOptions::default())
             .await
             .expect("the simulator starts");
-        furnish(&simulator.control());
+        furnish(simulator.control());
         let recorder = Recorder::start(client.clone(), &namespace);
         let settings = format!("{}\n{settings}", base_settings(&simulator.base_url()));
         let options = Options {

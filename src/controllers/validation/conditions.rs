@@ -13,6 +13,7 @@ use crate::{
     kubernetes::conditions::{Conditions, find},
     monitor::Snapshot,
     platforms::Refusal,
+    telemetry::chain,
 };
 
 /// Sets Ready, Accepted, Healthy, and Reconciling while something may still arrive, else Stalled.
@@ -87,9 +88,10 @@ pub(super) fn ordered(conditions: Conditions<'_>) -> Vec<Condition> {
 
 /// What a run found out that makes the spec one that cannot be acted on.
 pub(super) fn refusal(snapshot: &Snapshot) -> Option<Rejection> {
-    let trouble = snapshot.trouble.as_ref();
-    if let Some((refusal, message)) =
-        trouble.and_then(|trouble| Some((trouble.refusal()?, trouble.to_string())))
+    if let Some((refusal, message)) = snapshot
+        .trouble
+        .as_ref()
+        .and_then(|trouble| Some((trouble.refusal()?, chain(trouble))))
     {
         let (reason, remedy) = match refusal {
             Refusal::CredentialsRejected => (Reason::CredentialsRejected, Remedy::Arrival),
@@ -122,9 +124,8 @@ pub(super) fn judge(conditions: &mut Conditions<'_>, snapshot: &Snapshot, health
         Some(seen) => format!("release {}", seen.release.id),
         None => "the target".to_owned(),
     };
-    let trouble = snapshot
-        .trouble
-        .as_ref()
+    let trouble = snapshot.trouble_message();
+    let trouble = trouble
         .map(|trouble| format!("; {trouble}"))
         .unwrap_or_default();
     let (status, ready, healthy, message) = match health {

@@ -82,7 +82,7 @@ fn requested(object: &DeploymentValidation) -> Option<String> {
     Some(crate::checks::verdict::printable(token, MAX_TOKEN_BYTES))
 }
 
-fn suite(
+pub(super) fn suite(
     spec: &DeploymentValidationSpec,
     secrets: &BTreeMap<SecretKeyReference, SecretString>,
     network: &Network,
