@@ -111,18 +111,20 @@ impl Probe for Scripted {
         })
     }
 
-    fn host(&self) -> &str {
+    fn host(&self) -> &'static str {
         "example.com:443"
     }
 }
 
 impl Script {
     /// Adds a critical check of area api: timeout 5s, failure threshold 3, success threshold 2, and these acts.
+    #[must_use]
     pub fn check(self, name: &str, depends_on: &[&str], acts: &[Act]) -> Self {
         self.check_with(name, depends_on, acts, |_| {})
     }
 
     /// The same with changes.
+    #[must_use]
     pub fn check_with(
         mut self,
         name: &str,
@@ -155,13 +157,18 @@ impl Script {
     }
 
     /// What will be seen.
+    #[must_use]
     pub fn seen(&self) -> Arc<Seen> {
         self.seen.clone()
     }
 
     /// The suite, with a timeout of a minute.
+    ///
+    /// # Panics
+    /// When the checks cannot be put in order.
+    #[must_use]
     pub fn suite(self) -> Suite {
-        self.try_suite().expect("the checks can be put in order")
+        self.try_suite().unwrap()
     }
 
     /// The suite, or why there is none.

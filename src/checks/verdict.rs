@@ -67,8 +67,6 @@ pub enum FindingReason {
     OutOfResources,
     /// A check that this one depends on does not pass.
     DependencyFailed,
-    /// The release changed while the check ran, so that its result counts for neither.
-    ReleaseChanged,
     /// Not run so far.
     Pending,
 }
@@ -101,7 +99,6 @@ impl FindingReason {
             Self::RunTimedOut => "RunTimedOut",
             Self::OutOfResources => "OutOfResources",
             Self::DependencyFailed => "DependencyFailed",
-            Self::ReleaseChanged => "ReleaseChanged",
             Self::Pending => "Pending",
         }
     }

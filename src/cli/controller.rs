@@ -4,7 +4,6 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use futures::FutureExt;
-use k8s_openapi::jiff::Timestamp;
 use kube::runtime::events::{Recorder, Reporter};
 use prometheus_client::registry::Registry as Metrics;
 use tokio::{
@@ -20,6 +19,7 @@ use crate::{
         net::{Network, NetworkError, NetworkSettings, settings::EgressSettings},
         reference::{InvalidReference, Reference},
     },
+    clock,
     controllers::{
         context::{Context, Written},
         validation,
@@ -197,7 +197,7 @@ impl Parts {
             grace: settings.controller.reference_grace.get(),
             secrets_refresh: settings.controller.secrets_refresh.get(),
             metrics: controller_metrics,
-            clock: Timestamp::now,
+            clock: clock::now,
             written: Written::default(),
             digest_key: rand::random(),
             client,

@@ -14,7 +14,6 @@ use std::{
 };
 
 use futures::FutureExt;
-use k8s_openapi::jiff::Timestamp;
 use tokio::{
     sync::{mpsc, oneshot},
     task::{AbortHandle, JoinSet},
@@ -29,6 +28,7 @@ use schedule::Schedule;
 
 use crate::{
     checks::engine::Engine,
+    clock,
     platforms::{PlatformError, Release},
 };
 
@@ -382,7 +382,7 @@ fn start_poll(tasks: &mut JoinSet<Ended>, entry: &Entry) {
 fn now() -> Now {
     Now {
         instant: Instant::now(),
-        time: Timestamp::now(),
+        time: clock::now(),
     }
 }
 

@@ -192,7 +192,7 @@ fn a_warning_decides_nothing() {
     let suite = Script::default()
         .check("health", &[], &[QUICK])
         .check_with("nice-to-have", &[], &[QUICK], |check| {
-            check.severity = Severity::Warning
+            check.severity = Severity::Warning;
         })
         .suite();
     let mut board = Board::new(&suite, at(0));

@@ -15,6 +15,7 @@ use crate::{
         ObservedService, Reason,
     },
     checks::board::Health,
+    clock::whole_seconds,
     controllers::outcome::{NextLook, Rejection},
     kubernetes::conditions::Conditions,
     monitor::{SeenRelease, Snapshot},
@@ -209,7 +210,7 @@ fn observed_release(seen: &SeenRelease) -> ObservedRelease {
                 name: deploy.name.clone(),
                 deploy_id: deploy.deploy_id.clone(),
                 version: deploy.version.clone(),
-                since: deploy.live_since,
+                since: deploy.live_since.map(whole_seconds),
             })
             .collect(),
         since: seen.since,
