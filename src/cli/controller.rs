@@ -22,6 +22,7 @@ use crate::{
     clock,
     controllers::{
         context::{Context, Written},
+        metrics::Metrics as ControllerMetrics,
         validation,
     },
     kubernetes::{
@@ -185,7 +186,7 @@ impl Parts {
         let platform_metrics = PlatformMetrics::default();
         platform_metrics.register(&mut metrics);
         let platforms = Hub::new(settings.platforms.clone(), platform_metrics)?;
-        let controller_metrics = validation::Metrics::default();
+        let controller_metrics = ControllerMetrics::default();
         controller_metrics.register(&mut metrics);
         let client = connection.client.clone();
         let context = Arc::new(Context {

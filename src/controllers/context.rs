@@ -36,7 +36,7 @@ pub struct Context {
     /// How long a read of a Secret holds.
     pub secrets_refresh: Duration,
     /// What the controller counts.
-    pub metrics: super::validation::Metrics,
+    pub metrics: super::metrics::Metrics,
     /// The wall clock.
     pub clock: fn() -> Timestamp,
     /// The newest status written of each object, by uid: the watch lags behind our own writes.

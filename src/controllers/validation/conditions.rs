@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
-use super::status::{Terms, elapsed};
+use super::terms::{Terms, elapsed};
 use crate::{
     api::{
         Area, CheckState, CheckStatus, Condition, ConditionStatus, ConditionType,
@@ -122,7 +122,7 @@ pub(super) fn judge(conditions: &mut Conditions<'_>, snapshot: &Snapshot, health
     use ConditionStatus::{False, True, Unknown};
     let release = match &snapshot.release {
         Some(seen) => format!("release {}", seen.release.id),
-        None => "the target".to_owned(),
+        None => "what is live".to_owned(),
     };
     let trouble = snapshot.trouble_message();
     let trouble = trouble
@@ -151,7 +151,7 @@ pub(super) fn judge(conditions: &mut Conditions<'_>, snapshot: &Snapshot, health
             Unknown,
             Reason::Running,
             Reason::Running,
-            format!("validating {release}{trouble}"),
+            format!("the first verdict on {release} is being reached{trouble}"),
         ),
         Health::Inconclusive => (
             Unknown,

@@ -3,9 +3,9 @@
 mod conditions;
 mod dereference;
 mod history;
-mod metrics;
 mod observe;
 mod status;
+mod terms;
 mod validate;
 mod write;
 
@@ -25,12 +25,11 @@ use kube::{
 use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, time::timeout};
 
-pub use metrics::Metrics;
-
 use self::{
     dereference::{NotDereferenced, dereference, secret_names},
     observe::observe,
-    status::{Facts, Terms, compute},
+    status::{Facts, compute},
+    terms::Terms,
     validate::{retry_interval, validate},
     write::{Address, update_status},
 };

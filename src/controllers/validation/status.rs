@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use k8s_openapi::jiff::Timestamp;
-
 use super::{
     conditions::{areas, judge, ordered, refusal, reject},
     history,
     observe::Observed,
+    terms::Terms,
 };
 use crate::{
     api::{
@@ -30,17 +29,6 @@ pub enum Facts {
     Rejected(Rejection),
     /// The checks run.
     Observed(Observed),
-}
-
-/// The time and the rules that a status is made by.
-#[derive(Clone, Copy, Debug)]
-pub struct Terms {
-    /// Generation of the spec.
-    pub generation: i64,
-    /// Wall clock.
-    pub now: Timestamp,
-    /// How long a rejection that something may still end is no reason to stall.
-    pub grace: Duration,
 }
 
 /// The status that follows `previous`, and when time alone will change it.
@@ -215,9 +203,4 @@ fn observed_release(seen: &SeenRelease) -> ObservedRelease {
             .collect(),
         since: seen.since,
     }
-}
-
-/// From `since` to `now`; zero when a clock stepped back.
-pub(super) fn elapsed(since: Timestamp, now: Timestamp) -> Duration {
-    Duration::try_from(now.duration_since(since)).unwrap_or_default()
 }

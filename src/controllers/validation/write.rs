@@ -95,7 +95,9 @@ fn transition(
             .as_ref()
             .map(|release| release.id.clone())
     };
-    if before == Some(said(ready)) && release(previous) == release(status) {
+    // The first release of all comes to be known during the first run: that is no news of its own.
+    let same_release = release(previous).is_none() || release(previous) == release(status);
+    if before == Some(said(ready)) && same_release {
         return None;
     }
     Some(Event {

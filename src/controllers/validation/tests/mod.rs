@@ -9,7 +9,8 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::{
     observe::Observed,
-    status::{Facts, Terms, compute},
+    status::{Facts, compute},
+    terms::Terms,
     validate,
 };
 use crate::{
