@@ -1,25 +1,9 @@
 //! What a connection costs is seen, connections are shared within a session and closed with it.
 
-use std::{
-    convert::Infallible,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::{Request, Response, body::Incoming, server::conn::http2, service::service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use plumbline::checks::verdict::{FindingReason, Verdict};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-};
-use tokio_rustls::TlsAcceptor;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::{
     assert_says, check, eventually, measure, network, network_trusting, probe, probe_tcp, says,
@@ -212,53 +196,4 @@ async fn a_slow_answer_is_too_slow_though_right() {
     .await;
     assert_says(&measured, Verdict::Fail, FindingReason::TooSlow);
     assert!(measured.finding.message.ends_with("ms, over 20ms"));
-}
-
-/// Serves HTTP/2 alone, one connection after the other, and counts them.
-async fn serve_http2(
-    authority: &Authority,
-) -> (u16, Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
-    let mut config = (*authority.good().server()).clone();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let connections = Arc::new(AtomicUsize::new(0));
-    let counted = connections.clone();
-    let task = tokio::spawn(async move {
-        let mut serving = JoinSet::new();
-        while let Ok((stream, _)) = listener.accept().await {
-            counted.fetch_add(1, Ordering::SeqCst);
-            let acceptor = acceptor.clone();
-            serving.spawn(async move {
-                let stream = TokioIo::new(acceptor.accept(stream).await.unwrap());
-                let answer = service_fn(|request: Request<Incoming>| async move {
-                    let body = format!("{:?}", request.version());
-                    Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(body))))
-                });
-                // The client goes away in the end.
-                let _ = http2::Builder::new(TokioExecutor::new())
-                    .serve_connection(stream, answer)
-                    .await;
-            });
-        }
-    });
-    (port, connections, task)
-}
-
-#[tokio::test]
-async fn http2_is_spoken_where_it_is_offered_over_one_connection() {
-    let authority = Authority::new();
-    let (port, connections, server) = serve_http2(&authority).await;
-    let session = network_trusting(&authority).session();
-    let yaml = format!("url: https://localhost:{port}/\nexpect: {{bodyMatches: 'HTTP/2.0'}}");
-    let probe = probe(&yaml);
-    let first = measure(&probe, &session).await;
-    assert_says(&first, Verdict::Pass, FindingReason::Passed);
-    assert!(first.phases.tls.is_some() && first.phases.first_byte.is_some());
-    let second = measure(&probe, &session).await;
-    assert_says(&second, Verdict::Pass, FindingReason::Passed);
-    assert_eq!(second.phases.tls, None);
-    assert_eq!(connections.load(Ordering::SeqCst), 1);
-    server.abort();
 }
