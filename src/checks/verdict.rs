@@ -4,8 +4,8 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use serde::Serialize;
 
-/// The longest message that status takes, in bytes.
-pub const MAX_MESSAGE_BYTES: usize = 1024;
+/// The longest message of a finding, in bytes: fifty checks and their conditions fit into a status of 64 KiB.
+pub const MAX_MESSAGE_BYTES: usize = 512;
 
 /// What one execution of a check says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -231,7 +231,8 @@ async fn gather(
     if object.spec.suspend {
         return Ok(Facts::Suspended);
     }
-    if was_refused(previous) || is_requested(object, previous) {
+    let edited = object.metadata.generation != Some(previous.observed_generation);
+    if edited || was_refused(previous) || is_requested(object, previous) {
         let namespace = object.namespace().unwrap_or_default();
         context
             .secrets

@@ -52,8 +52,12 @@ struct Life {
 
 impl Life {
     fn new() -> Self {
+        Self::with_spec(SPEC)
+    }
+
+    fn with_spec(spec: &str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let spec: DeploymentValidationSpec = serde_yaml::from_str(SPEC).unwrap();
+        let spec: DeploymentValidationSpec = serde_yaml::from_str(spec).unwrap();
         let network = Network::new(&NetworkSettings::default(), Vec::new()).unwrap();
         let suite = Arc::new(validate::suite(&spec, &BTreeMap::new(), &network).unwrap());
         let now = Timestamp::from_second(1_000_000).unwrap();

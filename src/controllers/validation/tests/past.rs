@@ -165,3 +165,49 @@ fn a_message_is_cut_to_its_bound() {
     }
     assert!(life.message(ConditionType::Ready).len() <= 1024);
 }
+
+#[test]
+fn the_largest_status_fits_into_64_kib() {
+    let mut life = Life::with_spec(&largest_spec());
+    let long = Finding::fail(FindingReason::UnexpectedStatus, "é\u{7f}".repeat(2000));
+    let findings: Vec<(String, Finding)> = life
+        .suite
+        .checks()
+        .iter()
+        .map(|check| (check.name.to_string(), long.clone()))
+        .collect();
+    let findings: Vec<(&str, Finding)> = findings
+        .iter()
+        .map(|(name, finding)| (name.as_str(), finding.clone()))
+        .collect();
+    life.write();
+    for _ in 0..3 {
+        life.run(&findings).write();
+    }
+    let size = serde_json::to_string(&life.status).unwrap().len();
+    assert!(size <= 64 * 1024, "{size} bytes");
+}
+
+/// Fifty checks over all areas, with the longest names.
+fn largest_spec() -> String {
+    let areas = [
+        "config",
+        "database",
+        "api",
+        "worker",
+        "storage",
+        "external",
+        "performance",
+        "security",
+        "monitoring",
+        "platform",
+    ];
+    let checks: Vec<String> = (0..50)
+        .map(|number| {
+            let name = format!("{number:02}{}", "x".repeat(61));
+            let area = areas[number % areas.len()];
+            format!("  - {{name: {name}, area: {area}, tcp: {{host: example.com, port: 1}}}}\n")
+        })
+        .collect();
+    format!("target: {{external: {{}}}}\nchecks:\n{}", checks.concat())
+}
