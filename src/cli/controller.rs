@@ -106,7 +106,8 @@ pub async fn run(arguments: ControllerArguments) -> Result<(), ControllerError> 
         .map_err(ControllerError::Telemetry)?;
     let mut signals = Signals::new().map_err(ControllerError::Signals)?;
     let listener = server::bind(settings.server.listen).await?;
-    let connection = client::connect(arguments.kubeconfig.as_deref()).await?;
+    let watch_timeout = settings.controller.watch_timeout.get();
+    let connection = client::connect(arguments.kubeconfig.as_deref(), watch_timeout).await?;
     tracing::info!(
         server = connection.server,
         listen = %settings.server.listen,
