@@ -21,7 +21,7 @@ use crate::{
         reference::{InvalidReference, Reference},
     },
     controllers::{
-        context::{Context, Written},
+        context::{Context, Present, Written},
         validation,
     },
     kubernetes::{
@@ -200,6 +200,7 @@ impl Parts {
             metrics: controller_metrics,
             clock: Timestamp::now,
             written: Written::default(),
+            present: Present::default(),
             digest_key: rand::random(),
             client,
         });

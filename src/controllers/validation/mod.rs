@@ -9,7 +9,7 @@ mod status;
 mod validate;
 mod write;
 
-use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
+use std::{collections::HashSet, future::Future, mem, sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt, TryStreamExt};
 use kube::{
@@ -150,34 +150,38 @@ fn forgetting_the_deleted(
     events: impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send + 'static,
     context: Arc<Context>,
 ) -> impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send {
-    let present: HashSet<String> = HashSet::new();
+    let listed: HashSet<String> = HashSet::new();
     events
-        .scan((present, context), |(present, context), event| {
+        .scan((listed, context), |(listed, context), event| {
             let mut gone = None;
             let mut complete = None;
             match &event {
-                Ok(watcher::Event::Init) => present.clear(),
-                Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
-                    present.extend(object.uid());
+                Ok(watcher::Event::Init) => listed.clear(),
+                Ok(watcher::Event::InitApply(object)) => {
+                    listed.extend(object.uid());
+                    context.present.add(object.uid().unwrap_or_default());
                 }
-                Ok(watcher::Event::InitDone) => complete = Some(present.clone()),
+                Ok(watcher::Event::Apply(object)) => {
+                    context.present.add(object.uid().unwrap_or_default());
+                }
+                Ok(watcher::Event::InitDone) => {
+                    context.present.replace(listed.clone());
+                    complete = Some(mem::take(listed));
+                }
                 Ok(watcher::Event::Delete(object)) => {
-                    gone = object.uid();
-                    if let Some(uid) = &gone {
-                        present.remove(uid);
-                    }
+                    let uid = object.uid().unwrap_or_default();
+                    context.present.remove(&uid);
+                    gone = Some(uid);
                 }
                 Err(_) => {}
             }
             let context = context.clone();
             async move {
                 if let Some(uid) = gone {
-                    context.monitor.forget(&uid).await;
-                    context.written.retain(|known| known != uid);
+                    context.forget(&uid).await;
                 }
                 if let Some(uids) = complete {
-                    context.written.retain(|known| uids.contains(known));
-                    context.monitor.retain(uids).await;
+                    context.retain(uids).await;
                 }
                 Some(event)
             }
@@ -187,10 +191,17 @@ fn forgetting_the_deleted(
 
 async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Retryable> {
     context.metrics.reconciled();
-    match &guarded.0 {
+    let outcome = match &guarded.0 {
         Ok(object) => reconcile_object(object, &context).await,
         Err(invalid) => reject_undecodable(invalid, &context).await,
+    };
+    // Deleted meanwhile: the monitor was told to forget it before it was given it, and would check it for ever.
+    let uid = guarded.uid().unwrap_or_default();
+    if !context.present.has(&uid) {
+        context.forget(&uid).await;
+        return Ok(Action::await_change());
     }
+    outcome
 }
 
 async fn reconcile_object(
