@@ -28,7 +28,7 @@ use tokio::{sync::mpsc, time::timeout};
 pub use metrics::Metrics;
 
 use self::{
-    dereference::{NotDereferenced, dereference, secret_names},
+    dereference::{NotDereferenced, dereference, is_in_doubt, secret_names},
     observe::observe,
     status::{Facts, Terms, compute},
     validate::{retry_interval, validate},
@@ -39,11 +39,8 @@ use super::{
     outcome::{NextLook, Rejection, Remedy, Retryable},
 };
 use crate::{
-    api::{
-        ConditionStatus, ConditionType, DeploymentValidation, DeploymentValidationStatus,
-        Duration as Span, Reason,
-    },
-    kubernetes::{client::REQUEST_TIMEOUT, conditions::find},
+    api::{DeploymentValidation, DeploymentValidationStatus, Duration as Span, Reason},
+    kubernetes::client::REQUEST_TIMEOUT,
     monitor::Subject,
     telemetry::chain,
 };
@@ -243,7 +240,7 @@ async fn gather(
     if object.spec.suspend {
         return Ok(Facts::Suspended);
     }
-    if was_refused(previous) || is_requested(object, previous) {
+    if is_in_doubt(previous) || is_requested(object, previous) {
         let namespace = object.namespace().unwrap_or_default();
         context
             .secrets
@@ -263,16 +260,6 @@ async fn gather(
     ))
 }
 
-/// Whether a Secret's value was refused by what it opens, so that it may have been replaced since.
-fn was_refused(previous: &DeploymentValidationStatus) -> bool {
-    find(&previous.conditions, ConditionType::Accepted).is_some_and(|accepted| {
-        matches!(
-            accepted.reason,
-            Reason::CredentialsRejected | Reason::SecretNotFound | Reason::SecretKeyMissing
-        )
-    })
-}
-
 fn is_requested(object: &DeploymentValidation, previous: &DeploymentValidationStatus) -> bool {
     let requested = object.annotations().get(crate::api::REQUESTED_AT);
     requested.is_some() && requested != previous.last_handled_reconcile_at.as_ref()
@@ -284,18 +271,10 @@ fn look_again(
     status: &DeploymentValidationStatus,
     context: &Context,
 ) -> Option<Duration> {
-    let accepted = find(&status.conditions, ConditionType::Accepted)?;
-    let can_arrive = matches!(
-        accepted.reason,
-        Reason::SecretNotFound
-            | Reason::SecretKeyMissing
-            | Reason::ReferenceNotPermitted
-            | Reason::CredentialsRejected
-    );
-    if accepted.status == ConditionStatus::False && can_arrive {
+    let refers = !secret_names(&object.spec).is_empty() && !object.spec.suspend;
+    if refers && is_in_doubt(status) {
         return Some(retry_interval(&object.spec));
     }
-    let refers = !secret_names(&object.spec).is_empty() && !object.spec.suspend;
     refers.then(|| {
         context
             .secrets_refresh
