@@ -21,7 +21,7 @@ use crate::{
     },
     clock,
     controllers::{
-        context::{Context, Written},
+        context::{Context, Present, Written},
         metrics::Metrics as ControllerMetrics,
         validation,
     },
@@ -107,7 +107,8 @@ pub async fn run(arguments: ControllerArguments) -> Result<(), ControllerError> 
         .map_err(ControllerError::Telemetry)?;
     let mut signals = Signals::new().map_err(ControllerError::Signals)?;
     let listener = server::bind(settings.server.listen).await?;
-    let connection = client::connect(arguments.kubeconfig.as_deref()).await?;
+    let watch_timeout = settings.controller.watch_timeout.get();
+    let connection = client::connect(arguments.kubeconfig.as_deref(), watch_timeout).await?;
     tracing::info!(
         server = connection.server,
         listen = %settings.server.listen,
@@ -200,6 +201,7 @@ impl Parts {
             metrics: controller_metrics,
             clock: clock::now,
             written: Written::default(),
+            present: Present::default(),
             digest_key: rand::random(),
             client,
         });

@@ -9,7 +9,7 @@ mod terms;
 mod validate;
 mod write;
 
-use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
+use std::{collections::HashSet, future::Future, mem, sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt, TryStreamExt};
 use kube::{
@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, time::timeout};
 
 use self::{
-    dereference::{NotDereferenced, dereference, secret_names},
+    dereference::{NotDereferenced, dereference, is_in_doubt, secret_names},
     observe::observe,
     status::{Facts, compute},
     terms::Terms,
@@ -38,11 +38,8 @@ use super::{
     outcome::{NextLook, Rejection, Remedy, Retryable},
 };
 use crate::{
-    api::{
-        ConditionStatus, ConditionType, DeploymentValidation, DeploymentValidationStatus,
-        Duration as Span, Reason,
-    },
-    kubernetes::{client::REQUEST_TIMEOUT, conditions::find},
+    api::{DeploymentValidation, DeploymentValidationStatus, Duration as Span, Reason},
+    kubernetes::client::REQUEST_TIMEOUT,
     monitor::Subject,
     telemetry::chain,
 };
@@ -149,34 +146,38 @@ fn forgetting_the_deleted(
     events: impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send + 'static,
     context: Arc<Context>,
 ) -> impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send {
-    let present: HashSet<String> = HashSet::new();
+    let listed: HashSet<String> = HashSet::new();
     events
-        .scan((present, context), |(present, context), event| {
+        .scan((listed, context), |(listed, context), event| {
             let mut gone = None;
             let mut complete = None;
             match &event {
-                Ok(watcher::Event::Init) => present.clear(),
-                Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
-                    present.extend(object.uid());
+                Ok(watcher::Event::Init) => listed.clear(),
+                Ok(watcher::Event::InitApply(object)) => {
+                    listed.extend(object.uid());
+                    context.present.add(object.uid().unwrap_or_default());
                 }
-                Ok(watcher::Event::InitDone) => complete = Some(present.clone()),
+                Ok(watcher::Event::Apply(object)) => {
+                    context.present.add(object.uid().unwrap_or_default());
+                }
+                Ok(watcher::Event::InitDone) => {
+                    context.present.replace(listed.clone());
+                    complete = Some(mem::take(listed));
+                }
                 Ok(watcher::Event::Delete(object)) => {
-                    gone = object.uid();
-                    if let Some(uid) = &gone {
-                        present.remove(uid);
-                    }
+                    let uid = object.uid().unwrap_or_default();
+                    context.present.remove(&uid);
+                    gone = Some(uid);
                 }
                 Err(_) => {}
             }
             let context = context.clone();
             async move {
                 if let Some(uid) = gone {
-                    context.monitor.forget(&uid).await;
-                    context.written.retain(|known| known != uid);
+                    context.forget(&uid).await;
                 }
                 if let Some(uids) = complete {
-                    context.written.retain(|known| uids.contains(known));
-                    context.monitor.retain(uids).await;
+                    context.retain(uids).await;
                 }
                 Some(event)
             }
@@ -186,10 +187,17 @@ fn forgetting_the_deleted(
 
 async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Retryable> {
     context.metrics.reconciled();
-    match &guarded.0 {
+    let outcome = match &guarded.0 {
         Ok(object) => reconcile_object(object, &context).await,
         Err(invalid) => reject_undecodable(invalid, &context).await,
+    };
+    // Deleted meanwhile: the monitor was told to forget it before it was given it, and would check it for ever.
+    let uid = guarded.uid().unwrap_or_default();
+    if !context.present.has(&uid) {
+        context.forget(&uid).await;
+        return Ok(Action::await_change());
     }
+    outcome
 }
 
 async fn reconcile_object(
@@ -232,7 +240,7 @@ async fn gather(
         return Ok(Facts::Suspended);
     }
     let edited = object.metadata.generation != Some(previous.observed_generation);
-    if edited || was_refused(previous) || is_requested(object, previous) {
+    if edited || is_in_doubt(previous) || is_requested(object, previous) {
         let namespace = object.namespace().unwrap_or_default();
         context
             .secrets
@@ -252,16 +260,6 @@ async fn gather(
     ))
 }
 
-/// Whether a Secret's value was refused by what it opens, so that it may have been replaced since.
-fn was_refused(previous: &DeploymentValidationStatus) -> bool {
-    find(&previous.conditions, ConditionType::Accepted).is_some_and(|accepted| {
-        matches!(
-            accepted.reason,
-            Reason::CredentialsRejected | Reason::SecretNotFound | Reason::SecretKeyMissing
-        )
-    })
-}
-
 fn is_requested(object: &DeploymentValidation, previous: &DeploymentValidationStatus) -> bool {
     let requested = object.annotations().get(crate::api::REQUESTED_AT);
     requested.is_some() && requested != previous.last_handled_reconcile_at.as_ref()
@@ -273,18 +271,10 @@ fn look_again(
     status: &DeploymentValidationStatus,
     context: &Context,
 ) -> Option<Duration> {
-    let accepted = find(&status.conditions, ConditionType::Accepted)?;
-    let can_arrive = matches!(
-        accepted.reason,
-        Reason::SecretNotFound
-            | Reason::SecretKeyMissing
-            | Reason::ReferenceNotPermitted
-            | Reason::CredentialsRejected
-    );
-    if accepted.status == ConditionStatus::False && can_arrive {
+    let refers = !secret_names(&object.spec).is_empty() && !object.spec.suspend;
+    if refers && is_in_doubt(status) {
         return Some(retry_interval(&object.spec));
     }
-    let refers = !secret_names(&object.spec).is_empty() && !object.spec.suspend;
     refers.then(|| {
         context
             .secrets_refresh
