@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use base64::Engine as _;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Client, runtime::events::Recorder};
 use secrecy::{ExposeSecret, SecretString};
@@ -35,7 +36,7 @@ pub struct Context {
     /// How long a read of a Secret holds.
     pub secrets_refresh: Duration,
     /// What the controller counts.
-    pub metrics: super::validation::Metrics,
+    pub metrics: super::metrics::Metrics,
     /// The wall clock.
     pub clock: fn() -> Timestamp,
     /// The newest status written of each object, by uid: the watch lags behind our own writes.
@@ -54,12 +55,8 @@ impl Context {
             digest.update(value.len().to_be_bytes());
             digest.update(value.as_bytes());
         }
-        digest
-            .finalize()
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        let digest = digest.finalize();
+        base64::engine::general_purpose::STANDARD_NO_PAD.encode(&digest[..16])
     }
 }
 

@@ -270,7 +270,9 @@ impl Entry {
     }
 
     fn stale_after(&self) -> Duration {
-        self.assignment.interval * STALE_AFTER_INTERVALS + self.assignment.suite.longest_chain()
+        let suite = &self.assignment.suite;
+        let shortest = suite.checks().iter().map(|check| check.interval).min();
+        shortest.unwrap_or_default() * STALE_AFTER_INTERVALS + suite.longest_chain()
     }
 
     /// Notes whether the newest counted run has become too old.

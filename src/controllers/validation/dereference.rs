@@ -34,11 +34,10 @@ pub async fn dereference(
     secrets: &Secrets,
 ) -> Result<Dereferenced, NotDereferenced> {
     let namespace = object.namespace().unwrap_or_default();
-    let generation = object.metadata.generation.unwrap_or_default();
     let mut values = BTreeMap::new();
     for reference in references(&object.spec) {
         let value = secrets
-            .value(&namespace, reference, generation)
+            .value(&namespace, reference)
             .await
             .map_err(|error| classify(object, error))?;
         values.insert(reference.clone(), value);

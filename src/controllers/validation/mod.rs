@@ -1,10 +1,11 @@
 //! The `DeploymentValidation` controller: dereference → validate → observe → status → write.
 
+mod conditions;
 mod dereference;
 mod history;
-mod metrics;
 mod observe;
 mod status;
+mod terms;
 mod validate;
 mod write;
 
@@ -24,12 +25,11 @@ use kube::{
 use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, time::timeout};
 
-pub use metrics::Metrics;
-
 use self::{
     dereference::{NotDereferenced, dereference, secret_names},
     observe::observe,
-    status::{Facts, Terms, compute},
+    status::{Facts, compute},
+    terms::Terms,
     validate::{retry_interval, validate},
     write::{Address, update_status},
 };
@@ -44,6 +44,7 @@ use crate::{
     },
     kubernetes::{client::REQUEST_TIMEOUT, conditions::find},
     monitor::Subject,
+    telemetry::chain,
 };
 
 /// A validation as the watch gives it: one that does not decode hurts itself alone.
@@ -105,7 +106,7 @@ pub async fn run(
             tracing::warn!(
                 error = chain(error),
                 "the watch of DeploymentValidations failed; it goes on"
-            )
+            );
         })
         .modify(forget_what_nobody_reads);
     let events = forgetting_the_deleted(events, context.clone())
@@ -230,7 +231,8 @@ async fn gather(
     if object.spec.suspend {
         return Ok(Facts::Suspended);
     }
-    if was_refused(previous) || is_requested(object, previous) {
+    let edited = object.metadata.generation != Some(previous.observed_generation);
+    if edited || was_refused(previous) || is_requested(object, previous) {
         let namespace = object.namespace().unwrap_or_default();
         context
             .secrets
@@ -351,6 +353,7 @@ fn action(next: NextLook) -> Action {
 
 /// A failed attempt is made again after a pause with full jitter. The attempts of one object are not counted: a flapping
 /// API server would otherwise hold every object back for the longest pause.
+#[expect(clippy::needless_pass_by_value, reason = "the signature is kube's")]
 fn try_again(_: Arc<Guarded>, error: &Retryable, context: Arc<Context>) -> Action {
     context.metrics.retried();
     tracing::warn!(
@@ -382,14 +385,5 @@ fn report<E: std::error::Error + 'static, Q: std::error::Error + 'static>(
     }
 }
 
-/// An error with all its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line.push_str(": ");
-        line.push_str(&error.to_string());
-        cause = error.source();
-    }
-    line
-}
+#[cfg(test)]
+mod tests;
