@@ -224,7 +224,7 @@ pub struct HttpCheck {
     #[schemars(
         length(min = 8, max = 2048),
         regex(
-            pattern = r"^[Hh][Tt][Tt][Pp][Ss]?://(\[[0-9A-Fa-f:.]{2,45}\]|[^\s/?#\\@:\[\]]{1,253})(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?([/?][^\s#\\]*)?$"
+            pattern = r"^[Hh][Tt][Tt][Pp][Ss]?://(\[[0-9A-Fa-f:.]{2,45}\]|[^\x00-\x20\x7F/?#\\@:\[\]]{1,253})(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?([/?][^\x00-\x20\x7F#\\]*)?$"
         )
     )]
     pub url: String,
@@ -334,8 +334,10 @@ pub struct HttpExpectation {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub json: Vec<JsonExpectation>,
-    /// Longest time from the start of the request to the end of the body, connection included.
+    /// Longest time from the start of the request to the end of the body, connection included, 1ms to 5m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1ms') && duration(self) <= duration('5m')")
+        .message("maxLatency must be between 1ms and 5m"))]
     pub max_latency: Option<Duration>,
 }
 
@@ -396,13 +398,18 @@ pub enum JsonOperator {
 #[serde(rename_all = "camelCase")]
 pub struct TcpCheck {
     /// Host name or IP address.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[^\s/?#\\@\[\]]+$"))]
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[^\x00-\x20\x7F/?#\\@\[\]]+$")
+    )]
     pub host: String,
     /// Port, 1 to 65535.
     #[schemars(schema_with = "port")]
     pub port: u16,
-    /// Longest time until the connection stands.
+    /// Longest time until the connection stands, 1ms to 5m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1ms') && duration(self) <= duration('5m')")
+        .message("maxLatency must be between 1ms and 5m"))]
     pub max_latency: Option<Duration>,
 }
 
@@ -411,7 +418,10 @@ pub struct TcpCheck {
 #[serde(rename_all = "camelCase")]
 pub struct DnsCheck {
     /// Name to look up.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[^\s/?#\\@:\[\]]+$"))]
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[^\x00-\x20\x7F/?#\\@:\[\]]+$")
+    )]
     pub name: String,
     /// Record type. Default `A`.
     #[serde(default)]
@@ -445,7 +455,10 @@ pub enum DnsRecordType {
 #[serde(rename_all = "camelCase")]
 pub struct TlsCheck {
     /// Host name or IP address to connect to.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[^\s/?#\\@\[\]]+$"))]
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[^\x00-\x20\x7F/?#\\@\[\]]+$")
+    )]
     pub host: String,
     /// Port, 1 to 65535. Default 443.
     #[serde(default = "default_tls_port")]
@@ -453,7 +466,10 @@ pub struct TlsCheck {
     pub port: u16,
     /// Name that the certificate must carry, when it is not `host`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[^\s/?#\\@\[\]]+$"))]
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[^\x00-\x20\x7F/?#\\@\[\]]+$")
+    )]
     pub server_name: Option<String>,
     /// The leaf certificate must stay valid for at least this many days. Default: it must be valid now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
