@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Duration, SecretKeyReference};
+use super::{Duration, SecretKeyReference, duration::between};
 
 /// One check of a validation. Exactly one of the kinds (`http`, `tcp`, `dns`, `tls`) says what is measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -35,13 +35,11 @@ pub struct Check {
     pub depends_on: Vec<String>,
     /// Time between two runs of this check, 5s to 24h. Default: the validation's interval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('5s') && duration(self) <= duration('24h')")
-        .message("interval must be between 5s and 24h"))]
+    #[x_kube(validation = between("interval", "5s", "24h"))]
     pub interval: Option<Duration>,
     /// Longest time of one attempt, 100ms to 5m; not above the validation's timeout. Default 10s.
     #[serde(default = "default_timeout")]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('100ms') && duration(self) <= duration('5m')")
-        .message("timeout must be between 100ms and 5m"))]
+    #[x_kube(validation = between("timeout", "100ms", "5m"))]
     pub timeout: Duration,
     /// Further attempts inside one run when an attempt does not pass, 0 to 5. Default 0.
     #[serde(default)]
@@ -317,7 +315,7 @@ pub struct HttpExpectation {
         length(max = 16),
         inner(length(max = 7), regex(pattern = r"^[1-5][0-9]{2}(-[1-5][0-9]{2})?$"))
     )]
-    #[x_kube(validation = Rule::new("self.all(range, !range.contains('-') || int(range.substring(0, 3)) <= int(range.substring(4, 7)))")
+    #[x_kube(validation = Rule::new("self.all(range, !range.matches('^[0-9]{3}-[0-9]{3}$') || int(range.substring(0, 3)) <= int(range.substring(4, 7)))")
         .message("a status range must not end before it begins"))]
     #[x_kube(validation = Rule::new("self.size() > 0").message("name at least one status"))]
     pub status: Vec<String>,
@@ -336,8 +334,7 @@ pub struct HttpExpectation {
     pub json: Vec<JsonExpectation>,
     /// Longest time from the start of the request to the end of the body, connection included, 1ms to 5m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('1ms') && duration(self) <= duration('5m')")
-        .message("maxLatency must be between 1ms and 5m"))]
+    #[x_kube(validation = between("maxLatency", "1ms", "5m"))]
     pub max_latency: Option<Duration>,
 }
 
@@ -408,8 +405,7 @@ pub struct TcpCheck {
     pub port: u16,
     /// Longest time until the connection stands, 1ms to 5m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('1ms') && duration(self) <= duration('5m')")
-        .message("maxLatency must be between 1ms and 5m"))]
+    #[x_kube(validation = between("maxLatency", "1ms", "5m"))]
     pub max_latency: Option<Duration>,
 }
 

@@ -3,8 +3,10 @@
 
 mod corpus;
 mod hostile_targets;
+mod names;
 mod row;
 mod secrets;
+mod stored;
 
 use std::{
     collections::HashMap,

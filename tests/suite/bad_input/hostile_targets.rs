@@ -16,8 +16,8 @@ const PLANTED: &str = "PlantedTokenThatMustNotLeak8";
 /// The longest message, in bytes.
 const LONGEST_MESSAGE: usize = 1024;
 
-/// How much the controller may grow, in KiB: ten bodies at their cap at one time, and what the allocator keeps.
-const GROWTH: u64 = 48 * 1024;
+/// How much the controller may grow over a few runs, in KiB: what an allocator keeps, and not one body too many.
+const GROWTH: u64 = 16 * 1024;
 
 /// A name, what the target does, what is expected of it, and what status says.
 type Case = (&'static str, Behaviour, Value, &'static str, &'static str);
@@ -38,7 +38,7 @@ fn cases() -> Vec<Case> {
         ),
         (
             "bomb",
-            Behaviour::GzipBomb(256 << 20),
+            Behaviour::GzipBomb(16 << 20),
             content(),
             "UnexpectedBody",
             "the body is encoded as gzip",
@@ -156,8 +156,14 @@ async fn hostile_targets_fail_their_own_checks_and_cost_the_controller_nothing()
 }
 
 fn check(name: &str, url: &str, expect: &Value) -> Value {
+    // What must be cut off by its time alone is; the others must have the time that a busy machine takes.
+    let timeout = if ["drip", "hang"].contains(&name) {
+        "1s"
+    } else {
+        "20s"
+    };
     json!({
-        "name": name, "timeout": "3s", "failureThreshold": 1,
+        "name": name, "timeout": timeout, "failureThreshold": 1,
         "http": {
             "url": url, "expect": expect, "redirects": {"follow": 5},
             "headers": [{"name": "X-Token", "valueFrom": {"secretKeyRef": {"name": "api", "key": "token"}}}],
@@ -190,7 +196,7 @@ fn judge(object: &Value) {
     let conditions = object["status"]["conditions"].as_array().unwrap();
     assert_eq!(condition(object, "Stalled")["reason"], "ChecksFailed");
     for told in checks.iter().chain(conditions) {
-        let message = told["message"].as_str().unwrap();
+        let message = told["message"].as_str().unwrap_or_default();
         assert!(message.len() <= LONGEST_MESSAGE, "{message}");
         assert!(
             !message.contains(|character: char| character.is_control() || character == '\u{202e}'),
