@@ -17,7 +17,7 @@ help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: test
-test: tools lint deny cluster-test suite ## Everything that must hold before a change is merged; the first run builds for about 20 minutes
+test: tools lint deny cluster-test suite ## Everything that must hold before a change is merged; the first run takes about ten minutes on two cores
 	@echo "make test: all passed"
 
 .PHONY: demo

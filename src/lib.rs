@@ -12,6 +12,7 @@
 //! | [`controllers`] | one folder per kind: a reconcile is its stages |
 //! | [`kubernetes`] | what every controller shares: client, conditions, events, secrets |
 //! | [`server`] | liveness, readiness, metrics |
+//! | [`clock`] | the wall clock |
 //! | [`settings`] | the administrator's settings file |
 //! | [`simulator`] | Render's API on a loopback port, with state that misbehaves on request |
 //! | [`cli`] | one file per subcommand; they hold no rules |
@@ -19,6 +20,7 @@
 pub mod api;
 pub mod checks;
 pub mod cli;
+pub mod clock;
 pub mod controllers;
 pub mod kubernetes;
 pub mod monitor;

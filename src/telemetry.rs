@@ -37,6 +37,19 @@ pub fn init(level: LevelFilter, format: LogFormat) -> Result<(), TryInitError> {
     }
 }
 
+/// An error with all its causes on one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        cause = error.source();
+    }
+    line
+}
+
 /// A level as `LOG_LEVEL` and `--log-level` take it.
 pub fn parse_level(text: &str) -> Result<LevelFilter, String> {
     LevelFilter::from_str(text)

@@ -1,4 +1,8 @@
 //! `DeploymentValidation`: what runs in an environment, and the checks that it must pass.
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "the attribute printcolumn is meant to be repeated"
+)]
 
 use kube::{CustomResource, KubeSchema, core::Rule};
 use serde::{Deserialize, Serialize};

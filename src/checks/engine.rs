@@ -252,17 +252,15 @@ impl Shared {
 
 async fn attempt(check: &Check, session: &Session, run_deadline: Instant) -> Measurement {
     let deadline = (Instant::now() + check.timeout).min(run_deadline);
-    match timeout_at(deadline + GRACE, check.probe.measure(session, deadline)).await {
-        Ok(measurement) => measurement,
-        Err(_) => {
-            tracing::error!(check = %check.name, "a probe overran its deadline and was cut off");
-            Finding::unknown(
-                FindingReason::Panicked,
-                "the probe overran its deadline and was cut off",
-            )
-            .into()
-        }
-    }
+    let measured = timeout_at(deadline + GRACE, check.probe.measure(session, deadline)).await;
+    measured.unwrap_or_else(|_| {
+        tracing::error!(check = %check.name, "a probe overran its deadline and was cut off");
+        Finding::unknown(
+            FindingReason::Panicked,
+            "the probe overran its deadline and was cut off",
+        )
+        .into()
+    })
 }
 
 fn after_attempts(mut finding: Finding, attempts: u32) -> Finding {
@@ -377,3 +375,6 @@ impl<'a> Course<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ pub mod http;
 pub mod invalid;
 pub mod net;
 pub mod reference;
+#[cfg(test)]
+pub mod scripted;
 pub mod suite;
 pub mod tcp;
 pub mod tls;

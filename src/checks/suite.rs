@@ -213,53 +213,17 @@ impl Suite {
 
 #[cfg(test)]
 mod tests {
-    use futures::future::BoxFuture;
-
     use super::*;
-
-    #[derive(Debug)]
-    struct Silent;
-
-    impl Probe for Silent {
-        fn measure<'a>(&'a self, _: &'a Session, _: Instant) -> BoxFuture<'a, Measurement> {
-            unreachable!("a suite measures nothing")
-        }
-
-        fn host(&self) -> &'static str {
-            "example.com:443"
-        }
-    }
-
-    fn check(name: &str, depends_on: &[&str], timeout: u64, retries: u8) -> UnorderedCheck {
-        UnorderedCheck {
-            depends_on: depends_on.iter().map(|&name| name.to_owned()).collect(),
-            check: Check {
-                name: name.into(),
-                area: Area::default(),
-                stage: Stage::default(),
-                severity: Severity::default(),
-                depends_on: Vec::new(),
-                interval: Duration::from_secs(30),
-                timeout: Duration::from_secs(timeout),
-                retries,
-                failure_threshold: 3,
-                success_threshold: 2,
-                probe: Arc::new(Silent),
-            },
-        }
-    }
-
-    const MINUTE: Duration = Duration::from_mins(1);
+    use crate::checks::scripted::{QUICK, SECOND, Script};
 
     #[test]
     fn a_check_stands_behind_all_that_it_depends_on() {
-        let checks = vec![
-            check("report", &["queue", "api"], 1, 0),
-            check("api", &["database"], 1, 0),
-            check("database", &[], 1, 0),
-            check("queue", &[], 1, 0),
-        ];
-        let suite = Suite::new(checks, MINUTE).unwrap();
+        let suite = Script::default()
+            .check("report", &["queue", "api"], &[QUICK])
+            .check("api", &["database"], &[QUICK])
+            .check("database", &[], &[QUICK])
+            .check("queue", &[], &[QUICK])
+            .suite();
         for (place, check) in suite.checks().iter().enumerate() {
             assert!(
                 check
@@ -273,12 +237,11 @@ mod tests {
 
     #[test]
     fn a_circle_is_refused_with_its_checks() {
-        let checks = vec![
-            check("a", &["b"], 1, 0),
-            check("b", &["a"], 1, 0),
-            check("c", &[], 1, 0),
-        ];
-        let error = Suite::new(checks, MINUTE).unwrap_err();
+        let script = Script::default()
+            .check("a", &["b"], &[QUICK])
+            .check("b", &["a"], &[QUICK])
+            .check("c", &[], &[QUICK]);
+        let error = script.try_suite().unwrap_err();
         assert_eq!(
             error.to_string(),
             "dependsOn leads in a circle through a, b"
@@ -287,12 +250,14 @@ mod tests {
 
     #[test]
     fn a_chain_that_cannot_end_in_time_is_refused_with_its_length() {
-        let checks = vec![
-            check("a", &[], 20, 1),
-            check("b", &["a"], 30, 0),
-            check("c", &[], 50, 0),
-        ];
-        let error = Suite::new(checks, MINUTE).unwrap_err();
+        let script = Script::default()
+            .check_with("a", &[], &[QUICK], |check| {
+                check.timeout = 20 * SECOND;
+                check.retries = 1;
+            })
+            .check_with("b", &["a"], &[QUICK], |check| check.timeout = 30 * SECOND)
+            .check_with("c", &[], &[QUICK], |check| check.timeout = 50 * SECOND);
+        let error = script.try_suite().unwrap_err();
         assert_eq!(
             error.to_string(),
             "the chain of checks a → b may take 70s, and timeout is 60s"
@@ -301,14 +266,16 @@ mod tests {
 
     #[test]
     fn a_name_stands_once_and_a_dependency_names_a_check() {
-        let twice = vec![check("a", &[], 1, 0), check("a", &[], 1, 0)];
+        let twice = Script::default()
+            .check("a", &[], &[QUICK])
+            .check("a", &[], &[QUICK]);
         assert!(matches!(
-            Suite::new(twice, MINUTE),
+            twice.try_suite(),
             Err(SuiteError::DuplicateName { .. })
         ));
-        let astray = vec![check("a", &["b"], 1, 0)];
+        let astray = Script::default().check("a", &["b"], &[QUICK]);
         assert!(matches!(
-            Suite::new(astray, MINUTE),
+            astray.try_suite(),
             Err(SuiteError::UnknownDependency { .. })
         ));
     }

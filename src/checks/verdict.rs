@@ -4,8 +4,8 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use serde::Serialize;
 
-/// The longest message that status takes, in bytes.
-pub const MAX_MESSAGE_BYTES: usize = 1024;
+/// The longest message of a finding, in bytes: fifty checks and their conditions fit into a status of 64 KiB.
+pub const MAX_MESSAGE_BYTES: usize = 512;
 
 /// What one execution of a check says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -67,8 +67,6 @@ pub enum FindingReason {
     OutOfResources,
     /// A check that this one depends on does not pass.
     DependencyFailed,
-    /// The release changed while the check ran, so that its result counts for neither.
-    ReleaseChanged,
     /// Not run so far.
     Pending,
 }
@@ -101,7 +99,6 @@ impl FindingReason {
             Self::RunTimedOut => "RunTimedOut",
             Self::OutOfResources => "OutOfResources",
             Self::DependencyFailed => "DependencyFailed",
-            Self::ReleaseChanged => "ReleaseChanged",
             Self::Pending => "Pending",
         }
     }

@@ -4,7 +4,6 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use futures::FutureExt;
-use k8s_openapi::jiff::Timestamp;
 use kube::runtime::events::{Recorder, Reporter};
 use prometheus_client::registry::Registry as Metrics;
 use tokio::{
@@ -20,8 +19,10 @@ use crate::{
         net::{Network, NetworkError, NetworkSettings, settings::EgressSettings},
         reference::{InvalidReference, Reference},
     },
+    clock,
     controllers::{
-        context::{Context, Written},
+        context::{Context, Present, Written},
+        metrics::Metrics as ControllerMetrics,
         validation,
     },
     kubernetes::{
@@ -106,7 +107,8 @@ pub async fn run(arguments: ControllerArguments) -> Result<(), ControllerError> 
         .map_err(ControllerError::Telemetry)?;
     let mut signals = Signals::new().map_err(ControllerError::Signals)?;
     let listener = server::bind(settings.server.listen).await?;
-    let connection = client::connect(arguments.kubeconfig.as_deref()).await?;
+    let watch_timeout = settings.controller.watch_timeout.get();
+    let connection = client::connect(arguments.kubeconfig.as_deref(), watch_timeout).await?;
     tracing::info!(
         server = connection.server,
         listen = %settings.server.listen,
@@ -146,9 +148,10 @@ pub async fn run(arguments: ControllerArguments) -> Result<(), ControllerError> 
     tracing::info!("told to stop: nothing new is started");
     stop.send_replace(true);
     tokio::select! {
-        ended = timeout(SHUTDOWN, work) => match ended {
-            Ok(served) => served?,
-            Err(_) => tracing::warn!("what was under way did not end in time, and is given up"),
+        ended = timeout(SHUTDOWN, work) => if let Ok(served) = ended {
+            served?;
+        } else {
+            tracing::warn!("what was under way did not end in time, and is given up");
         },
         () = signals.next() => tracing::warn!("told to stop again: what was under way is given up"),
     }
@@ -179,12 +182,12 @@ impl Parts {
         let engine = Engine::new(network.clone(), reference, settings.checks);
         let monitor_metrics = MonitorMetrics::default();
         monitor_metrics.register(&mut metrics);
-        let (waker, wakes) = mpsc::unbounded_channel();
-        let (monitor, actor) = Monitor::new(engine, monitor_metrics, waker);
+        let (wake, wakes) = mpsc::unbounded_channel();
+        let (monitor, actor) = Monitor::new(engine, monitor_metrics, wake);
         let platform_metrics = PlatformMetrics::default();
         platform_metrics.register(&mut metrics);
         let platforms = Hub::new(settings.platforms.clone(), platform_metrics)?;
-        let controller_metrics = validation::Metrics::default();
+        let controller_metrics = ControllerMetrics::default();
         controller_metrics.register(&mut metrics);
         let client = connection.client.clone();
         let context = Arc::new(Context {
@@ -196,8 +199,9 @@ impl Parts {
             grace: settings.controller.reference_grace.get(),
             secrets_refresh: settings.controller.secrets_refresh.get(),
             metrics: controller_metrics,
-            clock: Timestamp::now,
+            clock: clock::now,
             written: Written::default(),
+            present: Present::default(),
             digest_key: rand::random(),
             client,
         });

@@ -8,6 +8,8 @@ use std::{error::Error, io::Write, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+use crate::telemetry::chain;
+
 /// Holds what runs in an environment against its plumb line.
 #[derive(Debug, Parser)]
 #[command(name = "plumbline", version, propagate_version = true)]
@@ -18,7 +20,7 @@ pub struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Watches DeploymentValidations in a cluster and runs their checks.
+    /// Watches `DeploymentValidations` in a cluster and runs their checks.
     Controller(controller::ControllerArguments),
     /// Writes the custom resource definitions.
     Crd(crd::CrdArguments),
@@ -42,15 +44,8 @@ pub async fn run(command_line: CommandLine) -> ExitCode {
         Command::Simulate(arguments) => simulate::run(arguments).await.map_err(Into::into),
     };
     ended.unwrap_or_else(|error| {
-        let mut line = format!("plumbline: {error}");
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            line.push_str(": ");
-            line.push_str(&error.to_string());
-            cause = error.source();
-        }
         // Standard error is the last place to complain to.
-        let _ = writeln!(std::io::stderr(), "{line}");
+        let _ = writeln!(std::io::stderr(), "plumbline: {}", chain(error.as_ref()));
         ExitCode::from(UNUSABLE)
     })
 }

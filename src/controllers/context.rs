@@ -1,11 +1,12 @@
 //! What reconciles work with.
 
 use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
+    collections::{HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use base64::Engine as _;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Client, runtime::events::Recorder};
 use secrecy::{ExposeSecret, SecretString};
@@ -35,16 +36,30 @@ pub struct Context {
     /// How long a read of a Secret holds.
     pub secrets_refresh: Duration,
     /// What the controller counts.
-    pub metrics: super::validation::Metrics,
+    pub metrics: super::metrics::Metrics,
     /// The wall clock.
     pub clock: fn() -> Timestamp,
     /// The newest status written of each object, by uid: the watch lags behind our own writes.
     pub written: Written,
+    /// The objects that exist, as far as the watch has told.
+    pub present: Present,
     /// Makes digests of secret values useless outside this process.
     pub digest_key: [u8; 32],
 }
 
 impl Context {
+    /// Forgets everything of the object `uid`, and ends its checks.
+    pub async fn forget(&self, uid: &str) {
+        self.monitor.forget(uid).await;
+        self.written.retain(|known| known != uid);
+    }
+
+    /// Forgets everything of the objects that are not among `uids`, and ends their checks.
+    pub async fn retain(&self, uids: HashSet<String>) {
+        self.written.retain(|known| uids.contains(known));
+        self.monitor.retain(uids).await;
+    }
+
     /// A digest by which two values can be told apart within this process.
     #[must_use]
     pub fn digest<'a>(&self, values: impl Iterator<Item = &'a SecretString>) -> String {
@@ -54,12 +69,8 @@ impl Context {
             digest.update(value.len().to_be_bytes());
             digest.update(value.as_bytes());
         }
-        digest
-            .finalize()
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        let digest = digest.finalize();
+        base64::engine::general_purpose::STANDARD_NO_PAD.encode(&digest[..16])
     }
 }
 
@@ -110,5 +121,36 @@ impl Written {
     pub fn retain(&self, keep: impl Fn(&str) -> bool) {
         let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         written.retain(|uid, _| keep(uid));
+    }
+}
+
+/// The uids of the objects that exist, as far as the watch has told.
+#[derive(Debug, Default)]
+pub struct Present(Mutex<HashSet<String>>);
+
+impl Present {
+    /// The object `uid` exists.
+    pub fn add(&self, uid: String) {
+        self.uids().insert(uid);
+    }
+
+    /// The object `uid` is gone.
+    pub fn remove(&self, uid: &str) {
+        self.uids().remove(uid);
+    }
+
+    /// No other objects exist than `uids`.
+    pub fn replace(&self, uids: HashSet<String>) {
+        *self.uids() = uids;
+    }
+
+    /// Whether the object `uid` exists.
+    #[must_use]
+    pub fn has(&self, uid: &str) -> bool {
+        self.uids().contains(uid)
+    }
+
+    fn uids(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

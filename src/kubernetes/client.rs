@@ -4,10 +4,12 @@ use std::{net::SocketAddr, time::Duration};
 
 use kube::{
     Client, Config,
+    client::ClientBuilder,
     config::{InferConfigError, KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
+use tower::timeout::TimeoutLayer;
 
-/// Longest time of one request that is no watch.
+/// Longest time of one request that is no watch, and of the wait for the head of any answer.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// No connection to the API server could be set up.
@@ -49,8 +51,11 @@ pub struct Connection {
 }
 
 /// Connects by the file `kubeconfig`, or, when `None`, as kubectl would: `KUBECONFIG`, the user's own file, or the
-/// service account of the pod.
-pub async fn connect(kubeconfig: Option<&std::path::Path>) -> Result<Connection, ClientError> {
+/// service account of the pod. `watch_timeout` is the longest time of one watch request.
+pub async fn connect(
+    kubeconfig: Option<&std::path::Path>,
+    watch_timeout: Duration,
+) -> Result<Connection, ClientError> {
     let mut config = match kubeconfig {
         None => Config::infer()
             .await
@@ -69,6 +74,9 @@ pub async fn connect(kubeconfig: Option<&std::path::Path>) -> Result<Connection,
     config.default_retry = false;
     config.connect_timeout = Some(REQUEST_TIMEOUT);
     config.write_timeout = Some(REQUEST_TIMEOUT);
+    // A list that stops in the middle. A silent watch is given up before.
+    config.read_timeout = Some(watch_timeout + REQUEST_TIMEOUT);
+    config.reset_reader_on_write = true;
     let host = config.cluster_url.host().unwrap_or_default().to_owned();
     let port = config.cluster_url.port_u16().unwrap_or(
         if config.cluster_url.scheme_str() == Some("http") {
@@ -78,10 +86,15 @@ pub async fn connect(kubeconfig: Option<&std::path::Path>) -> Result<Connection,
         },
     );
     let server = format!("{host}:{port}");
-    let client = Client::try_from(config).map_err(|source| ClientError::Client {
-        server: server.clone(),
-        source: Box::new(source),
-    })?;
+    // The watcher waits for the head of an answer for ever, and so would never come back from a kept connection whose
+    // other end has vanished.
+    let client = ClientBuilder::try_from(config)
+        .map_err(|source| ClientError::Client {
+            server: server.clone(),
+            source: Box::new(source),
+        })?
+        .with_layer(&TimeoutLayer::new(REQUEST_TIMEOUT))
+        .build();
     let addresses = tokio::time::timeout(REQUEST_TIMEOUT, tokio::net::lookup_host((host, port)))
         .await
         .ok()

@@ -4,8 +4,11 @@ use k8s_openapi::jiff::Timestamp;
 
 use crate::{
     api::{Condition, ConditionStatus, ConditionType, Reason},
-    checks::verdict::{MAX_MESSAGE_BYTES, printable},
+    checks::verdict::printable,
 };
+
+/// The longest message of a condition, in bytes.
+const MAX_MESSAGE_BYTES: usize = 1024;
 
 /// The conditions of one status in the making.
 #[derive(Debug)]

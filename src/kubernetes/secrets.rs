@@ -76,7 +76,6 @@ pub struct Secrets {
 #[derive(Clone)]
 struct Known {
     read: Instant,
-    generation: i64,
     data: Arc<std::collections::BTreeMap<String, ByteString>>,
 }
 
@@ -91,15 +90,13 @@ impl Secrets {
         }
     }
 
-    /// The value of `reference` in `namespace`, without one trailing newline. `generation` is that of the object which
-    /// refers to it: a newer one has it read anew.
+    /// The value of `reference` in `namespace`, without one trailing newline.
     pub async fn value(
         &self,
         namespace: &str,
         reference: &SecretKeyReference,
-        generation: i64,
     ) -> Result<SecretString, SecretError> {
-        let data = self.data(namespace, &reference.name, generation).await?;
+        let data = self.data(namespace, &reference.name).await?;
         let SecretKeyReference { name, key } = reference.clone();
         let Some(ByteString(bytes)) = data.get(&key) else {
             return Err(SecretError::KeyMissing { name, key });
@@ -121,7 +118,6 @@ impl Secrets {
         &self,
         namespace: &str,
         name: &str,
-        generation: i64,
     ) -> Result<Arc<std::collections::BTreeMap<String, ByteString>>, SecretError> {
         let place = (namespace.to_owned(), name.to_owned());
         {
@@ -131,7 +127,6 @@ impl Secrets {
             }
             if let Some(known) = known.get(&place)
                 && known.read.elapsed() < self.refresh
-                && known.generation >= generation
             {
                 return Ok(known.data.clone());
             }
@@ -155,7 +150,6 @@ impl Secrets {
         let data = Arc::new(secret.data.unwrap_or_default());
         let read = Known {
             read: Instant::now(),
-            generation,
             data: data.clone(),
         };
         self.known

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::{
     checks::{board::Board, suite::Suite},
     platforms::{Observer, PlatformError, Release},
+    telemetry::chain,
 };
 
 /// The object that an assignment belongs to. Compared by uid: one created again under the same name inherits nothing.
@@ -52,8 +53,6 @@ pub struct Assignment {
     pub suite: Arc<Suite>,
     /// The platform's view of the release; `None` when the target has no platform.
     pub releases: Option<Arc<dyn ReleaseSource>>,
-    /// Time between two runs.
-    pub interval: Duration,
     /// Time between two runs while something does not pass.
     pub retry_interval: Duration,
     /// The token of a run that was asked for.
@@ -103,6 +102,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Why the platform could not be read the last time, with all causes.
+    #[must_use]
+    pub fn trouble_message(&self) -> Option<String> {
+        self.trouble.as_ref().map(|trouble| chain(trouble))
+    }
+
     /// Whether a status made of either would be the same.
     #[must_use]
     pub fn shows_the_same(&self, other: &Self) -> bool {
@@ -111,15 +116,14 @@ impl Snapshot {
             suite: _,
             board,
             release,
-            trouble,
+            trouble: _,
             stale,
             handled,
         } = self;
         *generation == other.generation
             && *board == other.board
             && *release == other.release
-            && trouble.as_ref().map(ToString::to_string)
-                == other.trouble.as_ref().map(ToString::to_string)
+            && self.trouble_message() == other.trouble_message()
             && *stale == other.stale
             && *handled == other.handled
     }

@@ -109,7 +109,7 @@ impl Entry {
     }
 
     /// Takes a new assignment. A new generation, or a new target, asks for a fresh verdict; the same suite with another
-    /// secret keeps what is known and runs at once.
+    /// secret keeps what is known, trouble included until a run ends without it, and runs at once.
     pub fn reassign(&mut self, assignment: Arc<Assignment>, now: Now) {
         let same = self.assignment.generation == assignment.generation
             && self.assignment.fingerprint == assignment.fingerprint;
@@ -123,7 +123,9 @@ impl Entry {
             } else {
                 Board::new(&self.assignment.suite, now.time)
             };
-            self.trouble = None;
+            if !same_generation {
+                self.trouble = None;
+            }
             if self.assignment.releases.is_none() {
                 self.release = None;
             }
@@ -270,7 +272,9 @@ impl Entry {
     }
 
     fn stale_after(&self) -> Duration {
-        self.assignment.interval * STALE_AFTER_INTERVALS + self.assignment.suite.longest_chain()
+        let suite = &self.assignment.suite;
+        let shortest = suite.checks().iter().map(|check| check.interval).min();
+        shortest.unwrap_or_default() * STALE_AFTER_INTERVALS + suite.longest_chain()
     }
 
     /// Notes whether the newest counted run has become too old.

@@ -14,7 +14,6 @@ use std::{
 };
 
 use futures::FutureExt;
-use k8s_openapi::jiff::Timestamp;
 use tokio::{
     sync::{mpsc, oneshot},
     task::{AbortHandle, JoinSet},
@@ -29,6 +28,7 @@ use schedule::Schedule;
 
 use crate::{
     checks::engine::Engine,
+    clock,
     platforms::{PlatformError, Release},
 };
 
@@ -187,13 +187,12 @@ impl Actor {
                 reply,
             } => {
                 let uid = subject.uid.clone();
-                match self.entries.get_mut(&uid) {
-                    Some(entry) => entry.reassign(assignment, now),
-                    None => {
-                        let schedule = Schedule::new(self.origin, &uid);
-                        let entry = Entry::new(subject, assignment, memory, schedule, now);
-                        self.entries.insert(uid.clone(), entry);
-                    }
+                if let Some(entry) = self.entries.get_mut(&uid) {
+                    entry.reassign(assignment, now);
+                } else {
+                    let schedule = Schedule::new(self.origin, &uid);
+                    let entry = Entry::new(subject, assignment, memory, schedule, now);
+                    self.entries.insert(uid.clone(), entry);
                 }
                 self.attend(&uid, now);
                 if let Some(snapshot) = self.publish(&uid) {
@@ -383,6 +382,9 @@ fn start_poll(tasks: &mut JoinSet<Ended>, entry: &Entry) {
 fn now() -> Now {
     Now {
         instant: Instant::now(),
-        time: Timestamp::now(),
+        time: clock::now(),
     }
 }
+
+#[cfg(test)]
+mod tests;

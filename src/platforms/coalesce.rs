@@ -282,9 +282,12 @@ mod tests {
             let asked = Instant::now();
             join_all((0..100).map(|_| source.read(asked))).await
         };
+        let began = Instant::now();
         let (first, later) = tokio::join!(first, later);
         assert_eq!(first.unwrap(), 1);
         assert!(later.iter().all(|answer| matches!(answer, Ok(2))));
+        // One after the other, never both at once.
+        assert_eq!(began.elapsed(), SECOND * 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -38,7 +38,7 @@ pub trait Platform: fmt::Debug + Send + Sync {
         reference: &'a ServiceReference,
     ) -> BoxFuture<'a, Result<Service, PlatformError>>;
 
-    /// The deploy of a service that is live now.
+    /// The deploy of a service that is live now, under the service's label.
     fn current<'a>(
         &'a self,
         service: &'a Service,

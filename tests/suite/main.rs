@@ -5,8 +5,10 @@
 mod support;
 
 mod bad_input;
+mod documentation;
 mod faults;
 mod house;
+mod manifests;
 mod permissions;
 mod platforms;
 mod probes;

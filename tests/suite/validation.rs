@@ -207,13 +207,12 @@ async fn a_settled_validation_writes_nothing_and_stays_ready() {
         versions,
         "a re-check has written a status"
     );
-    assert_eq!(
-        scenario
-            .controller
-            .metric("plumbline_status_writes_total")
-            .await,
-        writes
-    );
+    let more = scenario
+        .controller
+        .metric("plumbline_status_writes_total")
+        .await
+        - writes;
+    assert!(more < 0.5, "a re-check has sent {more} writes");
     scenario.finish().await;
 }
 

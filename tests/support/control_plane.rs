@@ -140,7 +140,7 @@ impl ControlPlane {
         Client::try_from(config).unwrap()
     }
 
-    /// A kubeconfig that carries nothing but the token of the ServiceAccount `namespace/name`, for the API server at
+    /// A kubeconfig that carries nothing but the token of the service account `namespace/name`, for the API server at
     /// `server`.
     pub fn kubeconfig_of(&self, namespace: &str, name: &str, server: &str) -> String {
         let token = self

@@ -1,4 +1,4 @@
-//! The controller as a subprocess, with the rights of its own ServiceAccount and nothing more.
+//! The controller as a subprocess, with the rights of its own service account and nothing more.
 
 use std::{
     fs,

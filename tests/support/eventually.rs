@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Longest time that a test waits for anything.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_mins(1);
 
 /// Asks until the answer is `Ok`; panics with the last `Err` after `limit`.
 pub async fn within<T, E: Debug, F: Future<Output = Result<T, E>>>(

@@ -1,4 +1,4 @@
-//! How GitOps tools read an object: the tools' own code, in a program of the test control plane.
+//! How `GitOps` tools read an object: the tools' own code, in a program of the test control plane.
 
 use std::{
     io::Write,
@@ -28,6 +28,12 @@ impl Reading {
         self.kstatus.as_deref().unwrap_or("error")
     }
 
+    /// Whether Flux's checker has no complaint about an object in the moment `moment`.
+    pub fn flux_accepts(&self, moment: &str) -> bool {
+        let failures = self.flux[moment]["failures"].as_array();
+        failures.is_none_or(Vec::is_empty)
+    }
+
     /// Argo CD's word.
     pub fn argocd(&self) -> &str {
         self.argocd["status"].as_str().unwrap_or("error")
@@ -45,7 +51,8 @@ pub fn read(objects: &[Value]) -> Vec<Reading> {
         .spawn()
         .expect("the readers start");
     let mut input = child.stdin.take().unwrap();
-    let lines: String = objects.iter().map(|object| format!("{object}\n")).collect();
+    let lines: Vec<String> = objects.iter().map(ToString::to_string).collect();
+    let lines = format!("{}\n", lines.join("\n"));
     let feeder = std::thread::spawn(move || input.write_all(lines.as_bytes()).unwrap());
     let output = child.wait_with_output().expect("the readers end");
     feeder.join().unwrap();

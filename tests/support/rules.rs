@@ -1,4 +1,4 @@
-//! How GitOps tools read a status, as rules that every version of every object must keep. After every scenario they are
+//! How `GitOps` tools read a status, as rules that every version of every object must keep. After every scenario they are
 //! held against all that the recorder saw, and against what the tools' own code makes of it.
 
 use serde_json::Value;
@@ -30,7 +30,7 @@ pub fn hold(versions: &[Value]) {
     let mut broken = Vec::new();
     for (version, reading) in versions.iter().zip(&readings) {
         let seen = Seen::new(version);
-        for (number, rule, held) in rules(&seen, reading) {
+        for (number, rule, held) in said(&seen).into_iter().chain(read_as(&seen, reading)) {
             if !held {
                 broken.push(format!(
                     "rule {number} ({rule}) is broken by {version}, read as {reading:?}"
@@ -68,8 +68,20 @@ impl<'a> Seen<'a> {
         self.observed == self.object["metadata"]["generation"].as_i64()
     }
 
-    fn suspended(&self) -> bool {
-        self.object["spec"]["suspend"] == true
+    fn looked_at(&self) -> bool {
+        self.observed.is_some_and(|observed| observed > 0)
+    }
+
+    fn has_failed_check(&self) -> bool {
+        let checks = self.object["status"]["checks"].as_array();
+        checks.is_some_and(|checks| checks.iter().any(|check| check["state"] == "Failed"))
+    }
+
+    /// `has(status.conditions) && status.conditions.exists(e, e.type == type_ && e.status == 'True')`
+    fn exists(&self, type_: &str) -> bool {
+        self.conditions
+            .iter()
+            .any(|condition| condition["type"] == type_ && condition["status"] == "True")
     }
 
     fn condition(&self, type_: &str) -> Option<&'a Value> {
@@ -107,29 +119,21 @@ impl<'a> Seen<'a> {
     }
 }
 
-fn rules(seen: &Seen<'_>, reading: &Reading) -> Vec<(u8, &'static str, bool)> {
-    let looked_at = seen.observed.is_some_and(|observed| observed > 0);
-    let ready = seen.status("Ready");
+/// One rule: its number, its words, and whether it holds.
+type Held = (u8, &'static str, bool);
+
+/// Rules about what a status says.
+fn said(seen: &Seen<'_>) -> Vec<Held> {
+    let looked_at = seen.looked_at();
+    let (ready, why) = (seen.status("Ready"), seen.reason("Ready"));
     let stalled = seen.condition("Stalled").is_some();
     let reconciling = seen.condition("Reconciling").is_some();
-    let failed_check = seen.object["status"]["checks"]
-        .as_array()
-        .is_some_and(|checks| checks.iter().any(|check| check["state"] == "Failed"));
-    let argocd = if seen.suspended() && seen.expected() != "Terminating" {
-        "Suspended"
-    } else {
-        match seen.expected() {
-            "Current" => "Healthy",
-            "Failed" => "Degraded",
-            _ => "Progressing",
-        }
-    };
+    let only_true = |type_| ["", "True"].contains(&seen.status(type_));
+    let carries_generation =
+        |condition: &&Value| condition["observedGeneration"].as_i64() == seen.observed;
+    let is_final = seen.reason("Stalled") != "ChecksFailed" || seen.has_failed_check();
+    let suspended = seen.object["spec"]["suspend"] == true && seen.current();
     vec![
-        (
-            1,
-            "no status reads as done",
-            looked_at || (seen.observed == Some(-1) && reading.kstatus() == "InProgress"),
-        ),
         (
             2,
             "Ready is in the first status write",
@@ -146,21 +150,14 @@ fn rules(seen: &Seen<'_>, reading: &Reading) -> Vec<(u8, &'static str, bool)> {
             !looked_at || !ready.is_empty(),
         ),
         (
-            5,
-            "kstatus reads what is meant",
-            reading.kstatus() == seen.expected(),
-        ),
-        (
             6,
-            "Stalled only for what is final, and ChecksFailed only with a failed check",
-            !stalled
-                || (FINAL.contains(&seen.reason("Stalled"))
-                    && (seen.reason("Stalled") != "ChecksFailed" || failed_check)),
+            "Stalled only for what is final",
+            !stalled || (FINAL.contains(&seen.reason("Stalled")) && is_final),
         ),
         (
             7,
             "a final failure is Stalled",
-            seen.reason("Ready") != "ChecksFailed" || stalled,
+            why != "ChecksFailed" || stalled,
         ),
         (
             8,
@@ -169,10 +166,13 @@ fn rules(seen: &Seen<'_>, reading: &Reading) -> Vec<(u8, &'static str, bool)> {
         ),
         (
             9,
-            "Reconciling and Stalled are True or absent, and never both",
-            !(stalled && reconciling)
-                && ["", "True"].contains(&seen.status("Stalled"))
-                && ["", "True"].contains(&seen.status("Reconciling")),
+            "Reconciling and Stalled are never both there",
+            !(stalled && reconciling),
+        ),
+        (
+            9,
+            "Reconciling and Stalled are True or absent",
+            only_true("Stalled") && only_true("Reconciling"),
         ),
         (
             10,
@@ -182,7 +182,7 @@ fn rules(seen: &Seen<'_>, reading: &Reading) -> Vec<(u8, &'static str, bool)> {
         (
             10,
             "a first verdict being reached is Unknown and Reconciling",
-            seen.reason("Ready") != "Running" || reconciling,
+            why != "Running" || reconciling,
         ),
         (
             11,
@@ -191,49 +191,81 @@ fn rules(seen: &Seen<'_>, reading: &Reading) -> Vec<(u8, &'static str, bool)> {
         ),
         (
             12,
-            "every condition carries the status's observedGeneration",
+            "every condition carries observedGeneration",
             seen.conditions
                 .iter()
-                .all(|condition| condition["observedGeneration"].as_i64() == seen.observed),
+                .copied()
+                .all(|it| carries_generation(&it)),
         ),
         (
             13,
             "suspended is Ready Unknown",
-            !(seen.suspended() && seen.current())
-                || (ready == "Unknown" && seen.reason("Ready") == "Suspended"),
+            !suspended || (ready == "Unknown" && why == "Suspended"),
         ),
         (
             14,
-            "exists() and has() decide as kstatus does",
-            seen.object["status"].is_object()
-                && (!looked_at || !seen.conditions.is_empty())
-                && expression_says(seen, "Ready") == (looked_at && ready == "True")
-                && expression_says(seen, "Stalled") == stalled,
+            "has(status) holds, and conditions are there once looked at",
+            seen.object["status"].is_object() && (!looked_at || !seen.conditions.is_empty()),
         ),
         (
-            15,
-            "Argo CD's script reads what is meant",
-            seen.expected() == "Terminating" || reading.argocd() == argocd,
+            14,
+            "exists() finds Ready",
+            seen.exists("Ready") == (looked_at && ready == "True"),
         ),
         (
-            16,
-            "kstatus and Argo CD agree where they can",
-            matches!(
-                (reading.kstatus(), reading.argocd()),
-                ("Current", "Healthy")
-                    | ("Failed", "Degraded")
-                    | ("InProgress", "Progressing" | "Suspended")
-                    | ("Terminating", _)
-            ),
+            14,
+            "exists() finds Stalled",
+            seen.exists("Stalled") == stalled,
         ),
     ]
 }
 
-/// `has(status.conditions) && status.conditions.exists(e, e.type == T && e.status == 'True')`
-fn expression_says(seen: &Seen<'_>, type_: &str) -> bool {
-    seen.conditions
-        .iter()
-        .any(|condition| condition["type"] == type_ && condition["status"] == "True")
+/// Rules about what the tools make of a status.
+fn read_as(seen: &Seen<'_>, reading: &Reading) -> Vec<Held> {
+    let expected = seen.expected();
+    let argocd = match expected {
+        _ if seen.object["spec"]["suspend"] == true => "Suspended",
+        "Current" => "Healthy",
+        "Failed" => "Degraded",
+        _ => "Progressing",
+    };
+    let agree = matches!(
+        (reading.kstatus(), reading.argocd()),
+        ("Current", "Healthy")
+            | ("Failed", "Degraded")
+            | ("InProgress", "Progressing" | "Suspended")
+            | ("Terminating", _)
+    );
+    let settled = matches!(expected, "Current" | "Failed");
+    let under_way = seen.reason("Ready") == "Running" && seen.current();
+    vec![
+        (
+            1,
+            "no status reads as done",
+            seen.looked_at() || (seen.observed == Some(-1) && reading.kstatus() == "InProgress"),
+        ),
+        (
+            5,
+            "kstatus reads what is meant",
+            reading.kstatus() == expected,
+        ),
+        (
+            8,
+            "Flux's checker accepts a settled object",
+            !settled || reading.flux_accepts("settled"),
+        ),
+        (
+            10,
+            "Flux's checker accepts an object under way",
+            !under_way || reading.flux_accepts("inProgress"),
+        ),
+        (
+            15,
+            "Argo CD's script reads what is meant",
+            expected == "Terminating" || reading.argocd() == argocd,
+        ),
+        (16, "kstatus and Argo CD agree where they can", agree),
+    ]
 }
 
 /// Rules over two versions that follow each other: `observedGeneration` never falls, `lastTransitionTime` moves with

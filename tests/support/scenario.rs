@@ -60,7 +60,7 @@ impl Scenario {
         let simulator = Simulator::start(SimulatorOptions::default())
             .await
             .expect("the simulator starts");
-        furnish(&simulator.control());
+        furnish(simulator.control());
         let recorder = Recorder::start(client.clone(), &namespace);
         let settings = format!("{}\n{settings}", base_settings(&simulator.base_url()));
         let options = Options {
@@ -184,7 +184,7 @@ impl Scenario {
     /// Waits until no status has been written for `span`.
     pub async fn until_still(&self, span: Duration) {
         let mut seen = (self.recorder.versions().len(), std::time::Instant::now());
-        within(Duration::from_secs(120), "the statuses to be still", || {
+        within(Duration::from_mins(2), "the statuses to be still", || {
             let count = self.recorder.versions().len();
             if count != seen.0 {
                 seen = (count, std::time::Instant::now());

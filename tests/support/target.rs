@@ -98,7 +98,7 @@ async fn answer(State(shared): State<Arc<Shared>>) -> Response {
             (status, [(CONTENT_TYPE, "application/json")], body).into_response()
         }
         Answer::Never => {
-            tokio::time::sleep(Duration::from_secs(600)).await;
+            tokio::time::sleep(Duration::from_mins(10)).await;
             StatusCode::GATEWAY_TIMEOUT.into_response()
         }
     }

@@ -1,53 +1,5 @@
-use std::{sync::Arc, time::Duration};
-
-use futures::future::BoxFuture;
-use tokio::time::Instant;
-
 use super::*;
-use crate::{
-    api::Stage,
-    checks::{
-        net::Session,
-        suite::{Probe, UnorderedCheck},
-        verdict::Measurement,
-    },
-};
-
-#[derive(Debug)]
-struct Silent;
-
-impl Probe for Silent {
-    fn measure<'a>(&'a self, _: &'a Session, _: Instant) -> BoxFuture<'a, Measurement> {
-        unreachable!("a board is pure")
-    }
-
-    fn host(&self) -> &'static str {
-        "example.com:443"
-    }
-}
-
-fn check(name: &str, depends_on: &[&str]) -> UnorderedCheck {
-    UnorderedCheck {
-        depends_on: depends_on.iter().map(|&name| name.to_owned()).collect(),
-        check: Check {
-            name: name.into(),
-            area: Area::Api,
-            stage: Stage::Application,
-            severity: Severity::Critical,
-            depends_on: Vec::new(),
-            interval: Duration::from_secs(30),
-            timeout: Duration::from_secs(1),
-            retries: 0,
-            failure_threshold: 3,
-            success_threshold: 2,
-            probe: Arc::new(Silent),
-        },
-    }
-}
-
-fn suite(checks: Vec<UnorderedCheck>) -> Suite {
-    Suite::new(checks, Duration::from_secs(60)).unwrap()
-}
+use crate::checks::scripted::{QUICK, Script};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -70,7 +22,7 @@ fn untold() -> Finding {
 
 /// The board of a single check after `findings`, one a second.
 fn after(findings: &[Finding]) -> (Suite, Board) {
-    let suite = suite(vec![check("health", &[])]);
+    let suite = Script::default().check("health", &[], &[QUICK]).suite();
     let mut board = Board::new(&suite, at(0));
     for (second, finding) in (1..).zip(findings) {
         board.record(
@@ -190,7 +142,10 @@ fn what_has_not_changed_keeps_its_words_so_that_nothing_is_written() {
 
 #[test]
 fn one_root_cause_shows_as_one() {
-    let suite = suite(vec![check("report", &["database"]), check("database", &[])]);
+    let suite = Script::default()
+        .check("report", &["database"], &[QUICK])
+        .check("database", &[], &[QUICK])
+        .suite();
     let mut board = Board::new(&suite, at(0));
     let skipped = Outcome::Skipped {
         cause: "database".to_owned(),
@@ -213,7 +168,10 @@ fn one_root_cause_shows_as_one() {
 
 #[test]
 fn a_dependent_keeps_its_state_while_the_cause_only_begins_to_fail() {
-    let suite = suite(vec![check("database", &[]), check("report", &["database"])]);
+    let suite = Script::default()
+        .check("database", &[], &[QUICK])
+        .check("report", &["database"], &[QUICK])
+        .suite();
     let mut board = Board::new(&suite, at(0));
     let passed = Some(Outcome::Measured(pass()));
     board.record(&suite, &[passed.clone(), passed], at(1));
@@ -231,9 +189,12 @@ fn a_dependent_keeps_its_state_while_the_cause_only_begins_to_fail() {
 
 #[test]
 fn a_warning_decides_nothing() {
-    let mut warning = check("nice-to-have", &[]);
-    warning.check.severity = Severity::Warning;
-    let suite = suite(vec![check("health", &[]), warning]);
+    let suite = Script::default()
+        .check("health", &[], &[QUICK])
+        .check_with("nice-to-have", &[], &[QUICK], |check| {
+            check.severity = Severity::Warning;
+        })
+        .suite();
     let mut board = Board::new(&suite, at(0));
     for second in 1..=3 {
         let outcomes = [
@@ -258,7 +219,10 @@ fn a_restart_resets_no_counter() {
 
 #[test]
 fn all_pass_since_the_last_of_them_came_to_pass() {
-    let suite = suite(vec![check("database", &[]), check("report", &[])]);
+    let suite = Script::default()
+        .check("database", &[], &[QUICK])
+        .check("report", &[], &[QUICK])
+        .suite();
     let mut board = Board::new(&suite, at(0));
     board.record(
         &suite,

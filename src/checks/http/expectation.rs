@@ -1,6 +1,6 @@
 //! What an answer must be, and the judgement on it: pure.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, header};
 use regex::bytes::{Regex, RegexBuilder};
@@ -8,6 +8,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::{
     body::{Body, LONGEST_BODY, Reading},
     json::JsonAssertion,
+    status::StatusRanges,
 };
 use crate::{
     api::{self, HeaderExpectation, HttpExpectation},
@@ -25,7 +26,7 @@ const PATTERN_MEMORY: usize = 1024 * 1024;
 
 /// A compiled expectation.
 pub(super) struct Expectation {
-    statuses: Vec<RangeInclusive<u16>>,
+    statuses: StatusRanges,
     headers: Vec<HeaderAssertion>,
     pattern: Option<Regex>,
     json: Vec<JsonAssertion>,
@@ -62,7 +63,7 @@ impl Expectation {
         }
         let pattern = expect.body_matches.as_deref();
         Ok(Self {
-            statuses: statuses(&expect.status)?,
+            statuses: StatusRanges::new(&expect.status)?,
             headers: expect
                 .headers
                 .iter()
@@ -112,14 +113,10 @@ impl Expectation {
 
     fn status_fault(&self, observation: &Observation) -> Option<(FindingReason, String)> {
         let status = observation.status;
-        if self.statuses.iter().any(|range| range.contains(&status)) {
-            return None;
-        }
-        let ranges: Vec<String> = self.statuses.iter().map(shown).collect();
-        Some((
-            FindingReason::UnexpectedStatus,
-            format!("status {status}, expected {}", ranges.join(", ")),
-        ))
+        (!self.statuses.contain(status)).then(|| {
+            let message = format!("status {status}, expected {}", self.statuses);
+            (FindingReason::UnexpectedStatus, message)
+        })
     }
 
     fn header_faults(&self, observation: &Observation) -> Vec<(FindingReason, String)> {
@@ -229,42 +226,6 @@ fn explain(error: &regex::Error) -> String {
     }
 }
 
-fn statuses(texts: &[String]) -> Result<Vec<RangeInclusive<u16>>, InvalidCheck> {
-    if texts.is_empty() {
-        return Ok(vec![200..=299]);
-    }
-    texts
-        .iter()
-        .enumerate()
-        .map(|(place, text)| {
-            range(text).ok_or_else(|| {
-                InvalidCheck::new(
-                    format!("http.expect.status[{place}]"),
-                    "is neither a status (204) nor a range of statuses (200-299)",
-                )
-            })
-        })
-        .collect()
-}
-
-fn range(text: &str) -> Option<RangeInclusive<u16>> {
-    let status = |text: &str| {
-        let status: u16 = (text.len() == 3).then(|| text.parse().ok())??;
-        (100..=599).contains(&status).then_some(status)
-    };
-    let (first, last) = text.split_once('-').unwrap_or((text, text));
-    let (first, last) = (status(first)?, status(last)?);
-    (first <= last).then_some(first..=last)
-}
-
-fn shown(range: &RangeInclusive<u16>) -> String {
-    if range.start() == range.end() {
-        range.start().to_string()
-    } else {
-        format!("{}-{}", range.start(), range.end())
-    }
-}
-
 /// The encoding of a body, when it has one. A word that is not a known encoding could be anything, and is not shown.
 fn encoding(headers: &HeaderMap) -> Option<&'static str> {
     let value = headers.get(header::CONTENT_ENCODING)?;
@@ -280,4 +241,138 @@ fn encoding(headers: &HeaderMap) -> Option<&'static str> {
         .into_iter()
         .find(|known| *known == value)
         .or(Some("something unknown"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::verdict::Verdict;
+
+    fn expectation(yaml: &str) -> Expectation {
+        Expectation::new(&serde_yaml::from_str(yaml).unwrap()).unwrap()
+    }
+
+    fn observation(status: u16, body: &str) -> Observation {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-release", "canary".parse().unwrap());
+        Observation {
+            status,
+            headers,
+            body: Body::Whole(body.as_bytes().to_vec()),
+            elapsed: Duration::from_millis(1840),
+        }
+    }
+
+    #[test]
+    fn the_reason_is_that_of_the_first_fault_and_the_message_names_all() {
+        let expectation = expectation(
+            "{headers: [{name: X-Release, matches: '^v2'}, {name: x-gone}], bodyMatches: ok, maxLatency: 800ms}",
+        );
+        let finding = expectation.judge(&observation(503, "failing"));
+        assert_eq!(finding.reason, FindingReason::UnexpectedStatus);
+        assert_eq!(
+            finding.message,
+            "status 503, expected 200-299; header x-release has another value; header x-gone is missing; \
+             answered in 1.84s, over 800ms"
+        );
+        let finding = expectation.judge(&observation(200, "failing"));
+        assert_eq!(finding.reason, FindingReason::UnexpectedHeader);
+    }
+
+    #[test]
+    fn each_expectation_alone_fails_with_its_own_reason() {
+        for (yaml, reason) in [
+            (
+                "{status: ['204', '301-302']}",
+                FindingReason::UnexpectedStatus,
+            ),
+            (
+                "{headers: [{name: x-gone}]}",
+                FindingReason::UnexpectedHeader,
+            ),
+            ("{bodyMatches: '^ok$'}", FindingReason::UnexpectedBody),
+            (
+                "{json: [{path: $.a, operator: Exists}]}",
+                FindingReason::UnexpectedBody,
+            ),
+            ("{maxLatency: 1s}", FindingReason::TooSlow),
+        ] {
+            let finding = expectation(yaml).judge(&observation(200, "{}"));
+            assert_eq!((finding.verdict, finding.reason), (Verdict::Fail, reason));
+        }
+        let all = "{status: ['200'], headers: [{name: X-RELEASE, matches: can}], bodyMatches: a, \
+                   json: [{path: $.a, value: '1'}], maxLatency: 2s}";
+        let finding = expectation(all).judge(&observation(200, r#"{"a": 1}"#));
+        assert_eq!(finding.verdict, Verdict::Pass, "{}", finding.message);
+    }
+
+    #[test]
+    fn a_body_is_judged_as_bytes_and_only_when_it_came_whole_and_plain() {
+        let expectation = expectation("{bodyMatches: a}");
+        let mut seen = observation(200, "");
+        seen.body = Body::Whole(b"\xff\xfea".to_vec());
+        assert_eq!(expectation.judge(&seen).verdict, Verdict::Pass);
+        seen.headers
+            .insert(header::CONTENT_ENCODING, "identity".parse().unwrap());
+        assert_eq!(expectation.judge(&seen).verdict, Verdict::Pass);
+        seen.headers
+            .insert(header::CONTENT_ENCODING, "canary".parse().unwrap());
+        let finding = expectation.judge(&seen);
+        assert_eq!(finding.reason, FindingReason::UnexpectedBody);
+        assert!(!finding.message.contains("canary"));
+        seen.headers.remove(header::CONTENT_ENCODING);
+        seen.body = Body::TooLong;
+        assert_eq!(
+            expectation.judge(&seen).reason,
+            FindingReason::UnexpectedBody
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_expected_is_refused_with_its_field() {
+        for (yaml, field) in [
+            ("{status: ['0']}", "http.expect.status[0]"),
+            ("{status: ['200', '999']}", "http.expect.status[1]"),
+            ("{status: ['200-100']}", "http.expect.status[0]"),
+            ("{status: ['2xx']}", "http.expect.status[0]"),
+            ("{status: ['+200']}", "http.expect.status[0]"),
+            ("{status: ['']}", "http.expect.status[0]"),
+            ("{bodyMatches: '('}", "http.expect.bodyMatches"),
+            ("{bodyMatches: '(?=a)'}", "http.expect.bodyMatches"),
+            (
+                "{bodyMatches: '(?:a{1000}){1000}'}",
+                "http.expect.bodyMatches",
+            ),
+            ("{headers: [{name: 'a b'}]}", "http.expect.headers[0].name"),
+            (
+                "{headers: [{name: a, matches: '['}]}",
+                "http.expect.headers[0].matches",
+            ),
+        ] {
+            let refused = Expectation::new(&serde_yaml::from_str(yaml).unwrap());
+            let error = refused.err().unwrap();
+            assert_eq!(error.field, field, "{error}");
+            assert!(!error.problem.contains('\n'), "{error}");
+        }
+        let long = HttpExpectation {
+            body_matches: Some("a".repeat(100_000)),
+            ..HttpExpectation::default()
+        };
+        assert!(Expectation::new(&long).is_err());
+        let many = HttpExpectation {
+            status: vec!["200".to_owned(); 10_000],
+            ..HttpExpectation::default()
+        };
+        assert!(Expectation::new(&many).is_err());
+    }
+
+    #[test]
+    fn a_pattern_that_would_backtrack_elsewhere_takes_linear_time() {
+        let expectation = expectation("{bodyMatches: '(a+)+$'}");
+        let body = format!("{}b", "a".repeat(LONGEST_BODY - 1));
+        let began = std::time::Instant::now();
+        let finding = expectation.judge(&observation(200, &body));
+        assert_eq!(finding.reason, FindingReason::UnexpectedBody);
+        assert!(began.elapsed() < Duration::from_secs(5));
+    }
 }

@@ -113,9 +113,10 @@ impl Comparison {
         let seen = shown(value);
         match self {
             Self::Exists => None,
-            Self::Equals(expected) => {
-                (!expected.is(value)).then(|| format!("is {seen}, expected {}", expected.text))
-            }
+            Self::Equals(expected) => (!expected.is(value)).then(|| match value {
+                Value::String(_) => format!("is a string that differs from {}", expected.text),
+                _ => format!("is {seen}, expected {}", expected.text),
+            }),
             Self::NotEquals(expected) => expected
                 .is(value)
                 .then(|| format!("is {}, which it must not be", expected.text)),
@@ -174,8 +175,137 @@ fn shown(value: &Value) -> String {
         Value::Null => "null".to_owned(),
         Value::Bool(truth) => truth.to_string(),
         Value::Number(number) => number.to_string(),
-        Value::String(_) => "a string that differs".to_owned(),
+        Value::String(_) => "a string".to_owned(),
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "an object".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assertion(path: &str, operator: JsonOperator, value: Option<&str>) -> JsonAssertion {
+        JsonAssertion::new(
+            0,
+            &JsonExpectation {
+                path: path.to_owned(),
+                operator,
+                value: value.map(str::to_owned),
+            },
+        )
+        .unwrap()
+    }
+
+    fn faults(assertion: JsonAssertion, body: &str) -> Vec<String> {
+        JsonAssertion::judge_all(&[assertion], body.as_bytes())
+    }
+
+    #[test]
+    fn a_fault_holds_value_operator_and_threshold() {
+        let body = r#"{"queue": {"depth": 1840}, "status": "canary", "list": [1, 5, 9]}"#;
+        for (path, operator, value, message) in [
+            (
+                "$.queue.depth",
+                JsonOperator::AtMost,
+                "1000",
+                "$.queue.depth 1840 > 1000",
+            ),
+            (
+                "$.queue.depth",
+                JsonOperator::LessThan,
+                "1840",
+                "$.queue.depth 1840 >= 1840",
+            ),
+            (
+                "$.queue.depth",
+                JsonOperator::AtLeast,
+                "2e3",
+                "$.queue.depth 1840 < 2000",
+            ),
+            (
+                "$.queue.depth",
+                JsonOperator::GreaterThan,
+                "1840",
+                "$.queue.depth 1840 <= 1840",
+            ),
+            (
+                "$.queue.depth",
+                JsonOperator::Equals,
+                "0",
+                "$.queue.depth is 1840, expected 0",
+            ),
+            (
+                "$.queue.depth",
+                JsonOperator::NotEquals,
+                "1840.0",
+                "$.queue.depth is 1840.0, which it must not be",
+            ),
+            (
+                "$.status",
+                JsonOperator::Equals,
+                "ok",
+                "$.status is a string that differs from ok",
+            ),
+            (
+                "$.status",
+                JsonOperator::AtMost,
+                "1",
+                "$.status is a string, and no number",
+            ),
+            (
+                "$.queue",
+                JsonOperator::Equals,
+                "x",
+                "$.queue is an object, expected x",
+            ),
+            ("$.gone", JsonOperator::NotEquals, "x", "$.gone is missing"),
+            ("$.list[*]", JsonOperator::AtMost, "5", "$.list[*] 9 > 5"),
+        ] {
+            let found = faults(assertion(path, operator, Some(value)), body);
+            assert_eq!(found, [message]);
+        }
+    }
+
+    #[test]
+    fn what_holds_has_no_fault() {
+        let body = r#"{"n": 9007199254740993, "f": 1.50, "b": true, "z": null, "s": "10", "a": "x", "a": "y"}"#;
+        for (path, operator, value) in [
+            ("$.n", JsonOperator::Equals, Some("9007199254740993")),
+            ("$.n", JsonOperator::NotEquals, Some("9007199254740992")),
+            ("$.f", JsonOperator::Equals, Some("1.5")),
+            ("$.b", JsonOperator::Equals, Some("true")),
+            ("$.z", JsonOperator::Equals, Some("null")),
+            ("$.z", JsonOperator::Exists, None),
+            ("$.s", JsonOperator::Equals, Some("10")),
+            // Of two values under one key, the last counts.
+            ("$.a", JsonOperator::Equals, Some("y")),
+        ] {
+            let found = faults(assertion(path, operator, value), body);
+            assert!(found.is_empty(), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_refused_with_its_field() {
+        for (path, operator, value, field) in [
+            ("$.a", JsonOperator::AtMost, Some("NaN"), "value"),
+            ("$.a", JsonOperator::AtMost, Some("Infinity"), "value"),
+            ("$.a", JsonOperator::AtMost, Some("1e400"), "value"),
+            ("$.a", JsonOperator::AtMost, Some("99%"), "value"),
+            ("$.a", JsonOperator::AtMost, Some(""), "value"),
+            ("$.a", JsonOperator::Equals, None, "value"),
+            ("$.a", JsonOperator::Exists, Some("x"), "value"),
+            ("a", JsonOperator::Exists, None, "path"),
+            ("$[", JsonOperator::Exists, None, "path"),
+        ] {
+            let expected = JsonExpectation {
+                path: path.to_owned(),
+                operator,
+                value: value.map(str::to_owned),
+            };
+            let error = JsonAssertion::new(3, &expected).unwrap_err();
+            assert_eq!(error.field, format!("http.expect.json[3].{field}"));
+        }
     }
 }

@@ -6,6 +6,7 @@ mod json;
 mod json_path;
 mod redirect;
 mod request;
+mod status;
 
 use std::fmt;
 

@@ -244,3 +244,39 @@ fn header(
         _ => Err("exactly one of value, valueFrom must be set".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template(yaml: &str) -> Result<RequestTemplate, InvalidCheck> {
+        RequestTemplate::new(&serde_yaml::from_str(yaml).unwrap(), &|_| None)
+    }
+
+    #[test]
+    fn a_body_goes_with_post_alone_and_has_a_bound() {
+        assert!(template("{url: 'http://a', method: POST, body: x}").is_ok());
+        for method in ["GET", "HEAD", "OPTIONS"] {
+            let yaml = format!("{{url: 'http://a', method: {method}, body: x}}");
+            assert_eq!(template(&yaml).err().unwrap().field, "http.body");
+        }
+        let long = format!(
+            "{{url: 'http://a', method: POST, body: {}}}",
+            "x".repeat(5 << 20)
+        );
+        assert_eq!(template(&long).err().unwrap().field, "http.body");
+    }
+
+    #[test]
+    fn a_request_is_the_one_that_was_written() {
+        let request = template(
+            "{url: 'HTTP://A.example/p?q=1', headers: [{name: Accept, value: text/html}]}",
+        )
+        .unwrap()
+        .build();
+        assert_eq!(request.uri(), "http://a.example/p?q=1");
+        assert_eq!(request.headers()[header::ACCEPT], "text/html");
+        assert_eq!(request.headers()[header::USER_AGENT], USER_AGENT);
+        assert!(!request.headers().contains_key(header::ACCEPT_ENCODING));
+    }
+}

@@ -121,10 +121,8 @@ impl Egress {
             ];
         }
         let metadata = [
-            "metadata",
             "metadata.google.internal",
             "metadata.goog",
-            "instance-data",
             "instance-data.ec2.internal",
         ];
         if metadata.contains(&name.as_str()) {

@@ -6,9 +6,16 @@ use kube::ResourceExt;
 use secrecy::SecretString;
 
 use crate::{
-    api::{DeploymentValidation, DeploymentValidationSpec, Reason, SecretKeyReference},
+    api::{
+        ConditionType, DeploymentValidation, DeploymentValidationSpec, DeploymentValidationStatus,
+        Reason, SecretKeyReference,
+    },
+    checks::verdict::FindingReason,
     controllers::outcome::{Rejection, Remedy, Retryable},
-    kubernetes::secrets::{SecretError, Secrets},
+    kubernetes::{
+        conditions::find,
+        secrets::{SecretError, Secrets},
+    },
     platforms::Target,
 };
 
@@ -34,11 +41,10 @@ pub async fn dereference(
     secrets: &Secrets,
 ) -> Result<Dereferenced, NotDereferenced> {
     let namespace = object.namespace().unwrap_or_default();
-    let generation = object.metadata.generation.unwrap_or_default();
     let mut values = BTreeMap::new();
     for reference in references(&object.spec) {
         let value = secrets
-            .value(&namespace, reference, generation)
+            .value(&namespace, reference)
             .await
             .map_err(|error| classify(object, error))?;
         values.insert(reference.clone(), value);
@@ -52,6 +58,22 @@ pub fn secret_names(spec: &DeploymentValidationSpec) -> BTreeSet<String> {
     references(spec)
         .map(|reference| reference.name.clone())
         .collect()
+}
+
+/// Whether a Secret could not be used, or its value was refused by what it opens, so that it may have been replaced since.
+#[must_use]
+pub fn is_in_doubt(status: &DeploymentValidationStatus) -> bool {
+    let rejected = find(&status.conditions, ConditionType::Accepted).is_some_and(|accepted| {
+        matches!(
+            accepted.reason,
+            Reason::SecretNotFound
+                | Reason::SecretKeyMissing
+                | Reason::ReferenceNotPermitted
+                | Reason::CredentialsRejected
+        )
+    });
+    let refused = FindingReason::CredentialsRefused.as_str();
+    rejected || status.checks.iter().any(|check| check.reason == refused)
 }
 
 fn references(spec: &DeploymentValidationSpec) -> impl Iterator<Item = &SecretKeyReference> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::status::elapsed;
+use super::terms::elapsed;
 use crate::{
     api::{
         Condition, ConditionStatus, ConditionType, DeploymentValidationStatus, HistoryEntry,

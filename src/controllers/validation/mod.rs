@@ -1,14 +1,15 @@
 //! The `DeploymentValidation` controller: dereference → validate → observe → status → write.
 
+mod conditions;
 mod dereference;
 mod history;
-mod metrics;
 mod observe;
 mod status;
+mod terms;
 mod validate;
 mod write;
 
-use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
+use std::{collections::HashSet, future::Future, mem, sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt, TryStreamExt};
 use kube::{
@@ -24,12 +25,11 @@ use kube::{
 use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc, time::timeout};
 
-pub use metrics::Metrics;
-
 use self::{
-    dereference::{NotDereferenced, dereference, secret_names},
+    dereference::{NotDereferenced, dereference, is_in_doubt, secret_names},
     observe::observe,
-    status::{Facts, Terms, compute},
+    status::{Facts, compute},
+    terms::Terms,
     validate::{retry_interval, validate},
     write::{Address, update_status},
 };
@@ -38,12 +38,10 @@ use super::{
     outcome::{NextLook, Rejection, Remedy, Retryable},
 };
 use crate::{
-    api::{
-        ConditionStatus, ConditionType, DeploymentValidation, DeploymentValidationStatus,
-        Duration as Span, Reason,
-    },
-    kubernetes::{client::REQUEST_TIMEOUT, conditions::find},
+    api::{DeploymentValidation, DeploymentValidationStatus, Duration as Span, Reason},
+    kubernetes::client::REQUEST_TIMEOUT,
     monitor::Subject,
+    telemetry::chain,
 };
 
 /// A validation as the watch gives it: one that does not decode hurts itself alone.
@@ -105,7 +103,7 @@ pub async fn run(
             tracing::warn!(
                 error = chain(error),
                 "the watch of DeploymentValidations failed; it goes on"
-            )
+            );
         })
         .modify(forget_what_nobody_reads);
     let events = forgetting_the_deleted(events, context.clone())
@@ -148,34 +146,38 @@ fn forgetting_the_deleted(
     events: impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send + 'static,
     context: Arc<Context>,
 ) -> impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send {
-    let present: HashSet<String> = HashSet::new();
+    let listed: HashSet<String> = HashSet::new();
     events
-        .scan((present, context), |(present, context), event| {
+        .scan((listed, context), |(listed, context), event| {
             let mut gone = None;
             let mut complete = None;
             match &event {
-                Ok(watcher::Event::Init) => present.clear(),
-                Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
-                    present.extend(object.uid());
+                Ok(watcher::Event::Init) => listed.clear(),
+                Ok(watcher::Event::InitApply(object)) => {
+                    listed.extend(object.uid());
+                    context.present.add(object.uid().unwrap_or_default());
                 }
-                Ok(watcher::Event::InitDone) => complete = Some(present.clone()),
+                Ok(watcher::Event::Apply(object)) => {
+                    context.present.add(object.uid().unwrap_or_default());
+                }
+                Ok(watcher::Event::InitDone) => {
+                    context.present.replace(listed.clone());
+                    complete = Some(mem::take(listed));
+                }
                 Ok(watcher::Event::Delete(object)) => {
-                    gone = object.uid();
-                    if let Some(uid) = &gone {
-                        present.remove(uid);
-                    }
+                    let uid = object.uid().unwrap_or_default();
+                    context.present.remove(&uid);
+                    gone = Some(uid);
                 }
                 Err(_) => {}
             }
             let context = context.clone();
             async move {
                 if let Some(uid) = gone {
-                    context.monitor.forget(&uid).await;
-                    context.written.retain(|known| known != uid);
+                    context.forget(&uid).await;
                 }
                 if let Some(uids) = complete {
-                    context.written.retain(|known| uids.contains(known));
-                    context.monitor.retain(uids).await;
+                    context.retain(uids).await;
                 }
                 Some(event)
             }
@@ -185,10 +187,17 @@ fn forgetting_the_deleted(
 
 async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Retryable> {
     context.metrics.reconciled();
-    match &guarded.0 {
+    let outcome = match &guarded.0 {
         Ok(object) => reconcile_object(object, &context).await,
         Err(invalid) => reject_undecodable(invalid, &context).await,
+    };
+    // Deleted meanwhile: the monitor was told to forget it before it was given it, and would check it for ever.
+    let uid = guarded.uid().unwrap_or_default();
+    if !context.present.has(&uid) {
+        context.forget(&uid).await;
+        return Ok(Action::await_change());
     }
+    outcome
 }
 
 async fn reconcile_object(
@@ -230,7 +239,8 @@ async fn gather(
     if object.spec.suspend {
         return Ok(Facts::Suspended);
     }
-    if was_refused(previous) || is_requested(object, previous) {
+    let edited = object.metadata.generation != Some(previous.observed_generation);
+    if edited || is_in_doubt(previous) || is_requested(object, previous) {
         let namespace = object.namespace().unwrap_or_default();
         context
             .secrets
@@ -250,16 +260,6 @@ async fn gather(
     ))
 }
 
-/// Whether a Secret's value was refused by what it opens, so that it may have been replaced since.
-fn was_refused(previous: &DeploymentValidationStatus) -> bool {
-    find(&previous.conditions, ConditionType::Accepted).is_some_and(|accepted| {
-        matches!(
-            accepted.reason,
-            Reason::CredentialsRejected | Reason::SecretNotFound | Reason::SecretKeyMissing
-        )
-    })
-}
-
 fn is_requested(object: &DeploymentValidation, previous: &DeploymentValidationStatus) -> bool {
     let requested = object.annotations().get(crate::api::REQUESTED_AT);
     requested.is_some() && requested != previous.last_handled_reconcile_at.as_ref()
@@ -271,18 +271,10 @@ fn look_again(
     status: &DeploymentValidationStatus,
     context: &Context,
 ) -> Option<Duration> {
-    let accepted = find(&status.conditions, ConditionType::Accepted)?;
-    let can_arrive = matches!(
-        accepted.reason,
-        Reason::SecretNotFound
-            | Reason::SecretKeyMissing
-            | Reason::ReferenceNotPermitted
-            | Reason::CredentialsRejected
-    );
-    if accepted.status == ConditionStatus::False && can_arrive {
+    let refers = !secret_names(&object.spec).is_empty() && !object.spec.suspend;
+    if refers && is_in_doubt(status) {
         return Some(retry_interval(&object.spec));
     }
-    let refers = !secret_names(&object.spec).is_empty() && !object.spec.suspend;
     refers.then(|| {
         context
             .secrets_refresh
@@ -351,6 +343,7 @@ fn action(next: NextLook) -> Action {
 
 /// A failed attempt is made again after a pause with full jitter. The attempts of one object are not counted: a flapping
 /// API server would otherwise hold every object back for the longest pause.
+#[expect(clippy::needless_pass_by_value, reason = "the signature is kube's")]
 fn try_again(_: Arc<Guarded>, error: &Retryable, context: Arc<Context>) -> Action {
     context.metrics.retried();
     tracing::warn!(
@@ -382,14 +375,5 @@ fn report<E: std::error::Error + 'static, Q: std::error::Error + 'static>(
     }
 }
 
-/// An error with all its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line.push_str(": ");
-        line.push_str(&error.to_string());
-        cause = error.source();
-    }
-    line
-}
+#[cfg(test)]
+mod tests;

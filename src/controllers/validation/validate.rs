@@ -58,7 +58,6 @@ pub fn validate(
             fingerprint,
             suite: Arc::new(suite(spec, &secrets, &context.network)?),
             releases: releases.map(|observer| Arc::new(observer) as Arc<dyn ReleaseSource>),
-            interval: spec.interval.get(),
             retry_interval: retry_interval(spec),
             requested: requested(object),
         },
@@ -82,7 +81,7 @@ fn requested(object: &DeploymentValidation) -> Option<String> {
     Some(crate::checks::verdict::printable(token, MAX_TOKEN_BYTES))
 }
 
-fn suite(
+pub(super) fn suite(
     spec: &DeploymentValidationSpec,
     secrets: &BTreeMap<SecretKeyReference, SecretString>,
     network: &Network,

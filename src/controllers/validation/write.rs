@@ -13,12 +13,16 @@ use crate::{
     api::{
         Condition, ConditionStatus, ConditionType, DeploymentValidation, DeploymentValidationStatus,
     },
+    checks::verdict::printable,
     controllers::{context::Context, outcome::Retryable},
     kubernetes::{client::REQUEST_TIMEOUT, conditions::find},
 };
 
 /// Who writes: the owner of the fields in `metadata.managedFields`.
 const FIELD_MANAGER: &str = "plumbline";
+
+/// The longest action that the API server takes in an event, in bytes.
+const MAX_ACTION_BYTES: usize = 128;
 
 /// What a write needs to know of its object, which may be one that does not decode.
 #[derive(Debug)]
@@ -91,7 +95,9 @@ fn transition(
             .as_ref()
             .map(|release| release.id.clone())
     };
-    if before == Some(said(ready)) && release(previous) == release(status) {
+    // The first release of all comes to be known during the first run: that is no news of its own.
+    let same_release = release(previous).is_none() || release(previous) == release(status);
+    if before == Some(said(ready)) && same_release {
         return None;
     }
     Some(Event {
@@ -101,9 +107,20 @@ fn transition(
         },
         reason: ready.reason.to_string(),
         note: Some(ready.message.clone()),
-        action: "Validate".to_owned(),
+        action: action(release(status)),
         secondary: None,
     })
+}
+
+/// What the controller was at. It names the release, since the recorder takes an event with the same action and reason for
+/// a repetition and keeps the note of the first.
+fn action(release: Option<String>) -> String {
+    let mut action = "Validate".to_owned();
+    if let Some(release) = release {
+        action.push(' ');
+        action.push_str(&release);
+    }
+    printable(&action, MAX_ACTION_BYTES)
 }
 
 /// Events are for people: a lost one changes nothing, and must not hold up anything.

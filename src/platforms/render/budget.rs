@@ -310,6 +310,26 @@ mod tests {
     }
 
     #[test]
+    fn a_call_from_before_the_window_may_be_counted_in_it() {
+        let mut ledger = Ledger::default();
+        let now = Instant::now();
+        assert_eq!(ledger.decide(now), Decision::Go);
+        ledger.settle(Some(told(2, 1, 2)), now);
+        assert_eq!(ledger.decide(now), Decision::Go);
+        let next_window = now + SECOND * 3;
+        assert_eq!(ledger.decide(next_window), Decision::Go);
+        let wait = Decision::Wait {
+            until: next_window + ASSUMED_WINDOW,
+            may_change: true,
+        };
+        assert_eq!(ledger.decide(next_window), wait);
+        ledger.settle(Some(told(2, 1, 2)), next_window);
+        assert_eq!(ledger.window.unwrap().remaining, 0);
+        ledger.settle(Some(told(2, 2, 2)), next_window + SECOND * 5);
+        assert_eq!(ledger.decide(next_window + SECOND * 5), Decision::Go);
+    }
+
+    #[test]
     fn calls_without_answers_use_the_budget_up_but_not_for_ever() {
         let mut ledger = Ledger::default();
         let now = Instant::now();

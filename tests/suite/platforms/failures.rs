@@ -145,6 +145,22 @@ async fn a_platform_that_hangs_is_given_up_in_time() {
 }
 
 #[tokio::test]
+async fn twenty_services_on_a_platform_that_hangs_take_no_longer_than_one() {
+    let timeout = Duration::from_secs(1);
+    let render = Render::start_with_timeout(timeout).await;
+    render.fault(Route::ListServices, Effect::Hang);
+    let names: Vec<String> = (0..20).map(|number| format!("service-{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let began = Instant::now();
+    let error = render.observer(&names).observe(began).await.unwrap_err();
+    assert!(began.elapsed() < timeout * 3 / 2, "{:?}", began.elapsed());
+    assert_eq!(error.refusal(), None, "{error:?}");
+    let metrics = render.metrics();
+    assert!(metrics.contains("crowded_out"), "{metrics}");
+    render.end().await;
+}
+
+#[tokio::test]
 async fn a_platform_that_is_not_there_is_an_outage() {
     let render = Render::start().await;
     let observer = render.observer(&["api"]);

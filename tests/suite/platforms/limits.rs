@@ -36,7 +36,7 @@ async fn once_the_limit_is_known_it_is_never_run_into() {
 
 #[tokio::test]
 async fn a_pause_that_does_not_fit_is_refused_at_once_and_held_for_everyone_with_the_key() {
-    let date = Timestamp::now() + Duration::from_secs(60);
+    let date = Timestamp::now() + Duration::from_mins(1);
     let date = rfc2822::DateTimePrinter::new()
         .timestamp_to_rfc9110_string(&date)
         .unwrap();

@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    fmt::Write as _,
     io::{self, Write},
     sync::{Arc, Mutex},
     time::Duration,
@@ -34,7 +35,7 @@ fn texts(error: &dyn Error) -> String {
     let mut texts = String::new();
     let mut next = Some(error);
     while let Some(error) = next {
-        texts.push_str(&format!("{error}\n{error:?}\n{error:#?}\n"));
+        writeln!(texts, "{error}\n{error:?}\n{error:#?}").unwrap();
         next = error.source();
     }
     texts
@@ -82,11 +83,8 @@ async fn the_key_is_in_no_error_no_log_no_metric_and_no_debug_output() {
         let observer = render.hub().observer(&target).unwrap();
         let error = observer.observe(Instant::now()).await.unwrap_err();
         shown.push_str(&texts(&error));
-        shown.push_str(&format!(
-            "{:?}{observer:?}{target:?}{}",
-            render.hub(),
-            render.metrics()
-        ));
+        let (hub, metrics) = (render.hub(), render.metrics());
+        writeln!(shown, "{hub:?} {observer:?} {target:?} {metrics}").unwrap();
         drop(observer);
         render.end().await;
     }

@@ -1,9 +1,9 @@
 //! What a connection costs is seen, connections are shared within a session and closed with it.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use plumbline::checks::verdict::{FindingReason, Verdict};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::{
     assert_says, check, eventually, measure, network, network_trusting, probe, probe_tcp, says,
@@ -71,16 +71,57 @@ async fn connections_are_closed_with_their_session() {
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_the_target_closed_fails_no_check() {
-    // Without `Connection: close`, the client learns of the end only when it uses the connection again.
+async fn a_kept_connection_that_the_target_closes_fails_no_check() {
     let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".to_vec();
-    let server = Server::start(Behaviour::RawThenClose(answer)).await;
-    let session = network().session();
-    let probe = probe(&format!("url: {}", server.url("/")));
-    for _ in 0..50 {
-        let measured = measure(&probe, &session).await;
-        assert_says(&measured, Verdict::Pass, FindingReason::Passed);
+    for behaviour in [Behaviour::RawThenClose(answer), Behaviour::OnceAConnection] {
+        let server = Server::start(behaviour).await;
+        let session = network().session();
+        let probe = probe(&format!("url: {}", server.url("/")));
+        for _ in 0..20 {
+            let measured = measure(&probe, &session).await;
+            assert_says(&measured, Verdict::Pass, FindingReason::Passed);
+        }
+        assert_eq!(server.connections(), 20);
     }
+}
+
+/// Passes the first connection on, and leaves further ones without an answer.
+async fn pass_one_connection(to: SocketAddr) -> (u16, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let task = tokio::spawn(async move {
+        let (mut first, _) = listener.accept().await.unwrap();
+        let mut server = TcpStream::connect(to).await.unwrap();
+        let (_second, ()) = tokio::join!(listener.accept(), async {
+            let _ = tokio::io::copy_bidirectional(&mut first, &mut server).await;
+        });
+    });
+    (port, task)
+}
+
+#[tokio::test]
+async fn a_connection_that_another_request_made_has_no_phases_of_this_one() {
+    let authority = Authority::new();
+    let slow = Behaviour::Slow(Duration::from_millis(200));
+    let server = Server::start_tls(slow, &authority.good()).await;
+    let (port, passing) = pass_one_connection(server.address()).await;
+    let session = network_trusting(&authority).session();
+    let probe = probe(&format!("url: https://localhost:{port}/"));
+    let first = measure(&probe, &session);
+    let second = async {
+        eventually("the first request is on its way", || {
+            !server.requests().is_empty()
+        })
+        .await;
+        measure(&probe, &session).await
+    };
+    let (first, second) = tokio::join!(first, second);
+    assert_says(&first, Verdict::Pass, FindingReason::Passed);
+    assert!(first.phases.tls.is_some());
+    // Its own connection stands without TLS, when that of the first request becomes free.
+    assert_says(&second, Verdict::Pass, FindingReason::Passed);
+    assert_eq!((second.phases.connect, second.phases.tls), (None, None));
+    passing.abort();
 }
 
 #[tokio::test]

@@ -2,9 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use plumbline::checks::{
-    suite::Probe,
-    verdict::{FindingReason, Measurement, Verdict},
+use plumbline::{
+    api::TlsCheck,
+    checks::{
+        net::Network,
+        suite::Probe,
+        tls::TlsProbe,
+        verdict::{FindingReason, Measurement, Verdict},
+    },
 };
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
@@ -18,7 +23,7 @@ const LIMIT: Duration = Duration::from_millis(300);
 /// How much later than its deadline a probe may end on a busy machine.
 const LATE: Duration = Duration::from_millis(700);
 
-async fn timed(probe: &dyn Probe, network: &plumbline::checks::net::Network) -> Measurement {
+async fn timed(probe: &dyn Probe, network: &Network) -> Measurement {
     let began = Instant::now();
     let measured = measure_within(LIMIT, probe, &network.session()).await;
     let taken = began.elapsed();
@@ -79,6 +84,11 @@ async fn a_stalled_handshake_ends_at_the_deadline() {
         "{message}"
     );
     assert!(measured.phases.connect.is_some());
+    let yaml = format!("{{host: localhost, port: {}}}", server.port());
+    let check: TlsCheck = serde_yaml::from_str(&yaml).unwrap();
+    let measured = timed(&TlsProbe::new(&check).unwrap(), &network()).await;
+    assert_says(&measured, Verdict::Fail, FindingReason::TimedOut);
+    assert!(measured.finding.message.ends_with("in the TLS handshake"));
 }
 
 #[tokio::test]

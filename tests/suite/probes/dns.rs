@@ -59,7 +59,8 @@ async fn a_failing_name_server_is_unknown_to_every_check() {
 #[tokio::test]
 async fn records_are_asked_for_anew_each_time() {
     let names = NameServer::start(|_, query| {
-        addresses(&[if query == 0 { "192.0.2.1" } else { "192.0.2.2" }])
+        let address = if query == 0 { "192.0.2.1" } else { "192.0.2.2" };
+        Lookup::Lasting(vec![address.parse().unwrap()])
     })
     .await;
     let session = network_with(settings_asking(&names)).session();
@@ -68,6 +69,19 @@ async fn records_are_asked_for_anew_each_time() {
     assert_says(&measured, Verdict::Fail, FindingReason::UnexpectedRecords);
     let measured = look_up(&session, yaml).await;
     assert_says(&measured, Verdict::Pass, FindingReason::Passed);
+}
+
+#[tokio::test]
+async fn the_addresses_of_targets_are_kept_while_they_last() {
+    let server = Server::start(Behaviour::Ok).await;
+    let names = NameServer::always(Lookup::Lasting(vec!["127.0.0.1".parse().unwrap()])).await;
+    let network = network_with(settings_asking(&names));
+    let url = format!("url: http://api.example:{}/", server.port());
+    for _ in 0..3 {
+        let measured = measure(&probe(&url), &network.session()).await;
+        assert_says(&measured, Verdict::Pass, FindingReason::Passed);
+    }
+    assert_eq!((names.queries(), server.connections()), (1, 3));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod deadlines;
 mod dns;
 mod egress;
 mod hostile;
+mod http2;
 mod redirects;
 mod secrets;
 mod tls;

@@ -95,6 +95,21 @@ async fn the_version_the_expiry_and_the_name_are_held_against_the_expectation() 
 }
 
 #[tokio::test]
+async fn a_certificate_that_is_exchanged_is_seen_at_once() {
+    let authority = Authority::new();
+    let network = network_trusting(&authority);
+    for versions in [Versions::Only12, Versions::Only13] {
+        let certificate = authority.good().over(versions);
+        let server = serve(&certificate).await;
+        let measured = inspect(&server, &network, "").await;
+        assert_says(&measured, Verdict::Pass, FindingReason::Passed);
+        certificate.exchange(&authority.expired());
+        let measured = inspect(&server, &network, "").await;
+        assert_says(&measured, Verdict::Fail, FindingReason::TlsFailed);
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_tls_says_so() {
     let authority = Authority::new();
     let network = network_trusting(&authority);

@@ -27,8 +27,11 @@ pub enum After {
     Close,
 }
 
-/// Reads one request; `None` when the client has closed the connection.
-pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Recorded>> {
+/// Reads one request, the `place`th of its connection; `None` when the client has closed the connection.
+pub async fn read_request(
+    stream: &mut (impl AsyncRead + Unpin),
+    place: usize,
+) -> io::Result<Option<Recorded>> {
     let mut bytes = Vec::new();
     let head = loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -53,6 +56,7 @@ pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<O
         }
     }
     Ok(Some(Recorded {
+        place,
         head: text,
         body: bytes[head..head + length].to_vec(),
     }))
@@ -68,7 +72,8 @@ pub async fn answer(
     let mut send = Sender { stream, ledger };
     let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     match behaviour {
-        Behaviour::Ok => {
+        Behaviour::OnceAConnection if request.place > 0 => return Ok(After::Close),
+        Behaviour::Ok | Behaviour::OnceAConnection => {
             send.all(&complete(200, "", br#"{"status":"ok"}"#)).await?;
         }
         Behaviour::Json(status, body) => {

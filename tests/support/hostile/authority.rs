@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     process,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
@@ -19,7 +19,8 @@ use rustls::{
     ServerConfig, SupportedProtocolVersion,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer},
-    sign::{CertifiedKey, SingleCertAndKey},
+    server::{ClientHello, ResolvesServerCert},
+    sign::CertifiedKey,
     version,
 };
 
@@ -39,9 +40,18 @@ pub enum Versions {
 
 /// A certificate with its key, and how a server uses it.
 pub struct Certificate {
-    chain: Vec<CertificateDer<'static>>,
-    key: KeyPair,
+    shown: Arc<Shown>,
     versions: Versions,
+}
+
+/// What a server shows at the moment.
+#[derive(Debug)]
+struct Shown(Mutex<Arc<CertifiedKey>>);
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.lock().unwrap().clone())
+    }
 }
 
 impl Authority {
@@ -110,35 +120,26 @@ impl Authority {
         self.sign(&CertificateParams::new(names).unwrap())
     }
 
-    /// A good one, followed by this many certificates that do not belong to it.
+    /// A good one, followed by this many certificates of its authority.
     pub fn with_long_chain(&self, length: usize) -> Certificate {
-        let mut certificate = self.good();
-        for _ in 0..length {
-            let stray = self.wrong_host();
-            certificate.chain.extend(stray.chain);
-        }
-        certificate
+        let key = KeyPair::generate().unwrap();
+        let leaf = params("localhost").signed_by(&key, &self.issuer).unwrap();
+        let mut chain = vec![leaf.der().clone()];
+        chain.extend((0..length).map(|_| self.issuer.der().clone()));
+        Certificate::new(chain, &key)
     }
 
     /// One that is signed by itself.
     pub fn self_signed() -> Certificate {
         let key = KeyPair::generate().unwrap();
         let certificate = params("localhost").self_signed(&key).unwrap();
-        Certificate {
-            chain: vec![certificate.der().clone()],
-            key,
-            versions: Versions::Both,
-        }
+        Certificate::new(vec![certificate.der().clone()], &key)
     }
 
     fn sign(&self, params: &CertificateParams) -> Certificate {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Certificate {
-            chain: vec![certificate.der().clone()],
-            key,
-            versions: Versions::Both,
-        }
+        Certificate::new(vec![certificate.der().clone()], &key)
     }
 }
 
@@ -149,27 +150,40 @@ impl Drop for Authority {
 }
 
 impl Certificate {
+    fn new(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Self {
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let key = ring::sign::any_supported_type(&key).unwrap();
+        let key = Arc::new(CertifiedKey::new(chain, key));
+        Self {
+            shown: Arc::new(Shown(Mutex::new(key))),
+            versions: Versions::Both,
+        }
+    }
+
+    /// Shows the other one from the next handshake on.
+    pub fn exchange(&self, other: &Self) {
+        let key = other.shown.0.lock().unwrap().clone();
+        *self.shown.0.lock().unwrap() = key;
+    }
+
     /// The same, offered over these versions alone.
     pub fn over(mut self, versions: Versions) -> Self {
         self.versions = versions;
         self
     }
 
-    pub(super) fn server(&self) -> Arc<ServerConfig> {
+    /// What a TLS server needs to show it.
+    pub fn server(&self) -> Arc<ServerConfig> {
         let versions: &[&SupportedProtocolVersion] = match self.versions {
             Versions::Both => &[&version::TLS12, &version::TLS13],
             Versions::Only12 => &[&version::TLS12],
             Versions::Only13 => &[&version::TLS13],
         };
-        let key = PrivateKeyDer::try_from(self.key.serialize_der()).unwrap();
-        let key = ring::sign::any_supported_type(&key).unwrap();
-        let key = CertifiedKey::new(self.chain.clone(), key);
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(versions)
             .unwrap()
             .with_no_client_auth()
-            // The usual way refuses a certificate that is too large.
-            .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
+            .with_cert_resolver(self.shown.clone());
         Arc::new(config)
     }
 }

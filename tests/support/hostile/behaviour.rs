@@ -33,6 +33,8 @@ pub enum Behaviour {
     CloseInBody,
     /// Closes the connection instead of an answer.
     CloseBeforeAnswer,
+    /// Answers the first request of each connection, and closes the connection instead of a second answer.
+    OnceAConnection,
     /// Sends on to this address with this status.
     Redirect(u16, String),
     /// Answers with the head of the request as a JSON string in `head`, so that a check can see it.

@@ -29,6 +29,8 @@ const LONGEST_DATAGRAM: usize = 1200;
 pub enum Lookup {
     /// These addresses, of whichever family was asked for, with no time to live.
     Addresses(Vec<IpAddr>),
+    /// The same, to be kept for an hour.
+    Lasting(Vec<IpAddr>),
     /// This text.
     Text(Vec<String>),
     /// This other name.
@@ -152,11 +154,20 @@ fn respond(query: &[u8], script: &Script, queries: &AtomicUsize) -> Option<Messa
     answer.metadata.message_type = MessageType::Response;
     answer.metadata.recursion_available = true;
     answer.add_query(question.clone());
-    let mut add = |data: RData| {
-        answer.add_answer(Record::from_rdata(question.name().clone(), 0, data));
+    let lookup = script(&shown, number);
+    let time_to_live = match lookup {
+        Lookup::Lasting(_) => 3600,
+        _ => 0,
     };
-    match script(&shown, number) {
-        Lookup::Addresses(addresses) => {
+    let mut add = |data: RData| {
+        answer.add_answer(Record::from_rdata(
+            question.name().clone(),
+            time_to_live,
+            data,
+        ));
+    };
+    match lookup {
+        Lookup::Addresses(addresses) | Lookup::Lasting(addresses) => {
             for address in addresses {
                 let data = RData::from(address);
                 if data.record_type() == question.query_type() {

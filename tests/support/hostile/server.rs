@@ -25,6 +25,8 @@ use super::{
 /// A request as it reached the server.
 #[derive(Clone, Debug)]
 pub struct Recorded {
+    /// How many requests came before on the same connection.
+    pub place: usize,
     /// Request line and headers.
     pub head: String,
     /// Body.
@@ -174,7 +176,9 @@ async fn serve(
     ledger: &Ledger,
     behaviour: &Mutex<Behaviour>,
 ) -> io::Result<()> {
-    while let Some(request) = read_request(stream).await? {
+    let mut place = 0;
+    while let Some(request) = read_request(stream, place).await? {
+        place += 1;
         ledger.requests.lock().unwrap().push(request.clone());
         let behaviour = behaviour.lock().unwrap().clone();
         if answer(stream, &request, &behaviour, ledger).await? == After::Close {

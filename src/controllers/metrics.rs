@@ -30,15 +30,18 @@ impl Metrics {
         );
     }
 
-    pub(super) fn reconciled(&self) {
+    /// A reconcile begins.
+    pub fn reconciled(&self) {
         self.reconciles.inc();
     }
 
-    pub(super) fn retried(&self) {
+    /// A reconcile failed.
+    pub fn retried(&self) {
         self.retries.inc();
     }
 
-    pub(super) fn status_written(&self) {
+    /// A status write was sent.
+    pub fn status_written(&self) {
         self.status_writes.inc();
     }
 }

@@ -1,0 +1,138 @@
+//! How late healthy checks are while one target in ten hangs, with nothing tuned.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use plumbline::checks::engine::ConnectionReuse;
+use tokio::time::sleep;
+
+use super::{
+    Broken,
+    engine::{self, Report, Timing},
+    metrics,
+    role::{Process, Role},
+    table::{Table, milliseconds, note, quantile},
+    target,
+};
+
+const HEALTHY: usize = 900;
+const HANGING: usize = 100;
+
+/// Time between two runs of each validation, in seconds.
+const INTERVAL: u64 = 30;
+
+/// Every run has found its slot, and every hanging target hangs.
+const WARM_UP: Duration = Duration::from_secs(2 * INTERVAL);
+
+/// What is measured: whole intervals.
+const WINDOW: Duration = Duration::from_secs(2 * INTERVAL);
+
+/// Measures once with none that hangs, and once with one in ten.
+pub async fn measure() -> Result<(), Broken> {
+    let mut table = Table::new("Lateness of healthy checks");
+    for (named, hanging) in [("none hangs", 0), ("one target in ten hangs", HANGING)] {
+        note(&format!(
+            "lateness, {named}: {HEALTHY} healthy validations, one check every {INTERVAL} s"
+        ));
+        let (lateness, due_to_run) = late(hanging).await?;
+        let sorted = |of: fn(&Lateness) -> f64| {
+            let mut values: Vec<f64> = lateness.iter().map(of).collect();
+            values.sort_by(f64::total_cmp);
+            values
+        };
+        let (starts, ends) = (
+            sorted(|lateness| lateness.start),
+            sorted(|lateness| lateness.end),
+        );
+        let middle = |sorted: &[f64]| milliseconds(quantile(sorted, 0.5));
+        table.tell(
+            format!("start after its slot, {named}, p50"),
+            middle(&starts),
+        );
+        table.hold(
+            format!("start after its slot, {named}, p99"),
+            quantile(&starts, 0.99),
+            0.050,
+            milliseconds,
+        );
+        table.tell(format!("end after its slot, {named}, p50"), middle(&ends));
+        table.hold(
+            format!("end after its slot, {named}, p99"),
+            quantile(&ends, 0.99),
+            0.050,
+            milliseconds,
+        );
+        table.tell(
+            format!("the monitor's own figure for all runs, {named}, p99"),
+            format!("at most {}", milliseconds(due_to_run)),
+        );
+        table.tell(format!("checks, {named}"), lateness.len().to_string());
+    }
+    table.print()
+}
+
+/// Seconds after the slot in which a check was due.
+struct Lateness {
+    start: f64,
+    end: f64,
+}
+
+async fn late(hanging: usize) -> Result<(Vec<Lateness>, f64), Broken> {
+    let (_target, ports) = target::start(HEALTHY, hanging)?;
+    let order = engine::Order {
+        ports: [ports.answering.clone(), ports.hanging].concat(),
+        interval: INTERVAL,
+        reuse: ConnectionReuse::Run,
+        timed: true,
+    };
+    let (mut engine, _) = Process::start::<Report>(&Role::Engine(order))?;
+    sleep(WARM_UP).await;
+    let warm: Report = engine.ask()?;
+    sleep(WINDOW).await;
+    let measured: Report = engine.ask()?;
+    let healthy: HashSet<u16> = ports.answering.into_iter().collect();
+    let lateness = lateness(&warm.timings, &measured.timings, &healthy)?;
+    let own = metrics::quantile(
+        &warm.metrics,
+        &measured.metrics,
+        "plumbline_run_lateness_seconds",
+        0.99,
+    );
+    Ok((lateness, own))
+}
+
+/// Each regular run of a validation is a whole number of intervals after its first, and the first begins in the second
+/// that its slot opens: the runs at the beginning, which come at once, are the first of each port and left out.
+fn lateness(
+    warm: &[Timing],
+    measured: &[Timing],
+    healthy: &HashSet<u16>,
+) -> Result<Vec<Lateness>, Broken> {
+    let mut runs: HashMap<u16, Vec<f64>> = HashMap::new();
+    for timing in warm {
+        runs.entry(timing.port).or_default().push(timing.begun);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "half a minute")]
+    let interval = INTERVAL as f64;
+    let lateness: Vec<Lateness> = measured
+        .iter()
+        .filter(|timing| healthy.contains(&timing.port))
+        .map(|timing| {
+            let first = runs.get(&timing.port)?.get(1)?.floor();
+            let periods = ((timing.begun - first) / interval).floor();
+            let slot = first + periods * interval;
+            Some(Lateness {
+                start: timing.begun - slot,
+                end: timing.ended - slot,
+            })
+        })
+        .collect::<Option<_>>()
+        .ok_or("a validation had no regular run before the window")?;
+    let expected = HEALTHY * usize::try_from(WINDOW.as_secs() / INTERVAL)?;
+    if lateness.len() < expected * 95 / 100 {
+        return Err(format!("{} healthy checks ended, not {expected}", lateness.len()).into());
+    }
+    Ok(lateness)
+}

@@ -1,0 +1,70 @@
+//! What the engine and the controller cost: `make bench` prints it. See docs/benchmarks.md.
+//!
+//! Every figure is a ratio between processes that run side by side, a count, or a size, never a time alone: a machine that
+//! does something else makes both sides of a ratio slower.
+
+use std::{error::Error, process::ExitCode};
+
+mod bare;
+mod chain;
+mod cost;
+mod engine;
+mod fleet;
+mod lateness;
+mod metrics;
+mod plumbline;
+mod process;
+mod role;
+mod table;
+mod target;
+
+#[path = "../../tests/support/control_plane.rs"]
+#[allow(
+    dead_code,
+    clippy::doc_markdown,
+    clippy::unwrap_used,
+    reason = "the tests' own control plane, where a panic is the way to fail and more of it is used"
+)]
+mod control_plane;
+
+/// Any way in which a measurement can break.
+type Broken = Box<dyn Error + Send + Sync>;
+
+/// What can be measured, in the order in which it is.
+const SUBJECTS: [&str; 4] = ["cost", "lateness", "chain", "fleet"];
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // The second installation would fail, and this is the first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let done = match arguments.as_slice() {
+        [flag, role] if flag == role::FLAG => role::play(role).await,
+        // Cargo adds flags of its own.
+        named => measure(named.iter().filter(|name| !name.starts_with("--"))).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(broken) => {
+            eprintln!("the measurement broke: {broken}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure(named: impl Iterator<Item = &String>) -> Result<(), Broken> {
+    let mut subjects: Vec<&str> = named.map(String::as_str).collect();
+    if subjects.is_empty() {
+        subjects.extend(SUBJECTS);
+    }
+    for subject in subjects {
+        match subject {
+            "cost" => cost::measure().await?,
+            "lateness" => lateness::measure().await?,
+            "chain" => chain::measure().await?,
+            "fleet" => fleet::measure().await?,
+            other => return Err(format!("{other} is none of {}", SUBJECTS.join(", ")).into()),
+        }
+    }
+    Ok(())
+}
