@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Duration, SecretKeyReference};
+use super::{Duration, SecretKeyReference, duration::between};
 
 /// One check of a validation. Exactly one of the kinds (`http`, `tcp`, `dns`, `tls`) says what is measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -35,13 +35,11 @@ pub struct Check {
     pub depends_on: Vec<String>,
     /// Time between two runs of this check, 5s to 24h. Default: the validation's interval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('5s') && duration(self) <= duration('24h')")
-        .message("interval must be between 5s and 24h"))]
+    #[x_kube(validation = between("interval", "5s", "24h"))]
     pub interval: Option<Duration>,
     /// Longest time of one attempt, 100ms to 5m; not above the validation's timeout. Default 10s.
     #[serde(default = "default_timeout")]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('100ms') && duration(self) <= duration('5m')")
-        .message("timeout must be between 100ms and 5m"))]
+    #[x_kube(validation = between("timeout", "100ms", "5m"))]
     pub timeout: Duration,
     /// Further attempts inside one run when an attempt does not pass, 0 to 5. Default 0.
     #[serde(default)]
@@ -224,7 +222,7 @@ pub struct HttpCheck {
     #[schemars(
         length(min = 8, max = 2048),
         regex(
-            pattern = r"^[Hh][Tt][Tt][Pp][Ss]?://(\[[0-9A-Fa-f:.]{2,45}\]|[^\s/?#\\@:\[\]]{1,253})(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?([/?][^\s#\\]*)?$"
+            pattern = r"^[Hh][Tt][Tt][Pp][Ss]?://(\[[0-9A-Fa-f:.]{2,45}\]|[^\x00-\x20\x7F/?#\\@:\[\]]{1,253})(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?([/?][^\x00-\x20\x7F#\\]*)?$"
         )
     )]
     pub url: String,
@@ -317,7 +315,7 @@ pub struct HttpExpectation {
         length(max = 16),
         inner(length(max = 7), regex(pattern = r"^[1-5][0-9]{2}(-[1-5][0-9]{2})?$"))
     )]
-    #[x_kube(validation = Rule::new("self.all(range, !range.contains('-') || int(range.substring(0, 3)) <= int(range.substring(4, 7)))")
+    #[x_kube(validation = Rule::new("self.all(range, !range.matches('^[0-9]{3}-[0-9]{3}$') || int(range.substring(0, 3)) <= int(range.substring(4, 7)))")
         .message("a status range must not end before it begins"))]
     #[x_kube(validation = Rule::new("self.size() > 0").message("name at least one status"))]
     pub status: Vec<String>,
@@ -334,8 +332,9 @@ pub struct HttpExpectation {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub json: Vec<JsonExpectation>,
-    /// Longest time from the start of the request to the end of the body, connection included.
+    /// Longest time from the start of the request to the end of the body, connection included, 1ms to 5m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = between("maxLatency", "1ms", "5m"))]
     pub max_latency: Option<Duration>,
 }
 
@@ -396,13 +395,17 @@ pub enum JsonOperator {
 #[serde(rename_all = "camelCase")]
 pub struct TcpCheck {
     /// Host name or IP address.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[^\s/?#\\@\[\]]+$"))]
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[^\x00-\x20\x7F/?#\\@\[\]]+$")
+    )]
     pub host: String,
     /// Port, 1 to 65535.
     #[schemars(schema_with = "port")]
     pub port: u16,
-    /// Longest time until the connection stands.
+    /// Longest time until the connection stands, 1ms to 5m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = between("maxLatency", "1ms", "5m"))]
     pub max_latency: Option<Duration>,
 }
 
@@ -411,7 +414,10 @@ pub struct TcpCheck {
 #[serde(rename_all = "camelCase")]
 pub struct DnsCheck {
     /// Name to look up.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[^\s/?#\\@:\[\]]+$"))]
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[^\x00-\x20\x7F/?#\\@:\[\]]+$")
+    )]
     pub name: String,
     /// Record type. Default `A`.
     #[serde(default)]
@@ -445,7 +451,10 @@ pub enum DnsRecordType {
 #[serde(rename_all = "camelCase")]
 pub struct TlsCheck {
     /// Host name or IP address to connect to.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[^\s/?#\\@\[\]]+$"))]
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[^\x00-\x20\x7F/?#\\@\[\]]+$")
+    )]
     pub host: String,
     /// Port, 1 to 65535. Default 443.
     #[serde(default = "default_tls_port")]
@@ -453,7 +462,10 @@ pub struct TlsCheck {
     pub port: u16,
     /// Name that the certificate must carry, when it is not `host`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[^\s/?#\\@\[\]]+$"))]
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[^\x00-\x20\x7F/?#\\@\[\]]+$")
+    )]
     pub server_name: Option<String>,
     /// The leaf certificate must stay valid for at least this many days. Default: it must be valid now.
     #[serde(default, skip_serializing_if = "Option::is_none")]

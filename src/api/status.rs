@@ -3,49 +3,103 @@
 use k8s_openapi::jiff::Timestamp;
 use kube::KubeSchema;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use super::{Area, Stage};
 use crate::api::conditions::Condition;
 
+// It may have been written by another version of the controller. Whatever of it does not fit is read as absent, and the
+// next write says it anew: a status never makes its object unreadable.
 /// What was observed. Written by the controller only.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeploymentValidationStatus {
     /// Generation of the spec that the conditions speak of; -1 before the first look.
-    #[serde(default = "never_observed")]
+    #[serde(default = "never_observed", deserialize_with = "generation_or_never")]
     #[schemars(schema_with = "generation")]
     pub observed_generation: i64,
     /// The verdicts. `Ready` is always there; `Reconciling` and `Stalled` only while they are True.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "fitting"
+    )]
     #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
     /// The release that the verdict speaks of: the live deploys of all services.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "if_it_fits"
+    )]
     pub observed_release: Option<ObservedRelease>,
     /// The newest release on which every critical check passed for the soak time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "if_it_fits"
+    )]
     pub last_known_good: Option<LastKnownGood>,
     /// The state of each check.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "fitting"
+    )]
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub checks: Vec<CheckStatus>,
     /// Passing checks of all, such as `17/18`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "if_it_fits"
+    )]
     #[schemars(length(max = 16))]
     pub summary: Option<String>,
     /// Verdicts of the past, newest first, merged by release and verdict.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "fitting"
+    )]
     #[schemars(length(max = 10))]
     pub history: Vec<HistoryEntry>,
     /// The last token of the annotation `plumbline.dev/requestedAt` for which a run has ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "if_it_fits"
+    )]
     #[schemars(length(max = 256))]
     pub last_handled_reconcile_at: Option<String>,
 }
 
 fn never_observed() -> i64 {
     -1
+}
+
+fn generation_or_never<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(value.as_i64().unwrap_or_else(never_observed))
+}
+
+fn if_it_fits<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(T::deserialize(value).ok())
+}
+
+/// The items that fit.
+fn fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let Value::Array(items) = Value::deserialize(deserializer)? else {
+        return Ok(Vec::new());
+    };
+    let read = items.into_iter().map(T::deserialize);
+    Ok(read.filter_map(Result::ok).collect())
 }
 
 fn generation(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
@@ -210,4 +264,34 @@ fn occurrences(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 pub enum HistoryVerdict {
     Passed,
     Failed,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_read_as_absent_and_the_rest_is_kept() {
+        let condition = json!({
+            "type": "Ready", "status": "True", "reason": "Validated", "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        });
+        let status: DeploymentValidationStatus = serde_json::from_value(json!({
+            "observedGeneration": "3",
+            "conditions": [{"type": "Ready"}, 7, condition],
+            "observedRelease": {"id": 4},
+            "lastKnownGood": {"release": "dep-1", "validatedAt": "2026-01-01T00:00:00Z"},
+            "checks": "none",
+            "summary": 3,
+            "phase": "Done",
+        }))
+        .unwrap();
+        assert_eq!(status.observed_generation, -1);
+        assert_eq!(status.conditions.len(), 1);
+        assert_eq!(status.observed_release, None);
+        assert_eq!(status.last_known_good.unwrap().release, "dep-1");
+        assert_eq!((status.checks.len(), status.summary), (0, None));
+    }
 }

@@ -4,10 +4,13 @@
     reason = "the attribute printcolumn is meant to be repeated"
 )]
 
-use kube::{CustomResource, KubeSchema};
+use kube::{CustomResource, KubeSchema, core::Rule};
 use serde::{Deserialize, Serialize};
 
-use super::{Check, DeploymentValidationStatus, Duration, Target};
+use super::{
+    Check, DeploymentValidationStatus, Duration, Target,
+    duration::{between, reads_as_duration},
+};
 
 /// A `DeploymentValidation` watches what runs in a target environment and holds it against its checks: `Ready` says
 /// whether the release that is live now was validated.
@@ -69,26 +72,22 @@ use super::{Check, DeploymentValidationStatus, Duration, Target};
     )
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.checks.all(check, duration(check.timeout) <= duration(self.timeout))")
-    .message("a check's timeout must not be above the validation's timeout").field_path(".timeout"))]
+#[x_kube(validation = timeouts_fit())]
 pub struct DeploymentValidationSpec {
     /// Stops all checking while true. Ready is then Unknown, reason Suspended. Default false.
     #[serde(default)]
     pub suspend: bool,
     /// Time between two runs, 5s to 24h. Default 30s.
     #[serde(default = "default_interval")]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('5s') && duration(self) <= duration('24h')")
-        .message("interval must be between 5s and 24h"))]
+    #[x_kube(validation = between("interval", "5s", "24h"))]
     pub interval: Duration,
     /// Time between two runs while something does not pass, 5s to 24h. Default: a third of the interval, at least 5s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('5s') && duration(self) <= duration('24h')")
-        .message("retryInterval must be between 5s and 24h"))]
+    #[x_kube(validation = between("retryInterval", "5s", "24h"))]
     pub retry_interval: Option<Duration>,
     /// Longest time of one whole run, 1s to 15m. Default 5m.
     #[serde(default = "default_timeout")]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('15m')")
-        .message("timeout must be between 1s and 15m"))]
+    #[x_kube(validation = between("timeout", "1s", "15m"))]
     pub timeout: Duration,
     /// Free label for the environment, such as `production`. Shown everywhere, and selectable with
     /// `--field-selector spec.environment=production`.
@@ -108,11 +107,24 @@ pub struct DeploymentValidationSpec {
     /// How long every critical check must have passed before the release becomes the last known good one, 0s to 24h.
     /// Default 2m.
     #[serde(default = "default_soak")]
-    #[x_kube(validation = Rule::new("duration(self) <= duration('24h')").message("soak must be at most 24h"))]
+    #[x_kube(validation = between("soak", "0s", "24h"))]
     pub soak: Duration,
     /// How many verdicts status remembers.
     #[serde(default)]
     pub history: HistoryLimits,
+}
+
+/// An object that was stored under another schema may hold anything; [`reads_as_duration`] says why that matters here.
+fn timeouts_fit() -> Rule {
+    let (inner, outer) = (
+        reads_as_duration("check.timeout"),
+        reads_as_duration("self.timeout"),
+    );
+    Rule::new(format!(
+        "!has(self.checks) || self.checks.all(check, !{inner} || !{outer} || duration(check.timeout) <= duration(self.timeout))"
+    ))
+    .message("a check's timeout must not be above the validation's timeout")
+    .field_path(".timeout")
 }
 
 fn default_interval() -> Duration {

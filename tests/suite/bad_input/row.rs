@@ -1,0 +1,257 @@
+//! One row of a table of bad inputs, and the run of a whole table against the API server and the controller.
+
+use std::time::Duration;
+
+use kube::{Client, client::Body};
+use serde_json::{Value, json};
+
+use crate::support::{
+    eventually::within,
+    scenario::{Scenario, condition},
+};
+
+/// What is changed in an otherwise good object, and what must come of it.
+pub struct Row {
+    id: &'static str,
+    field: &'static str,
+    value: Value,
+    expected: Expected,
+}
+
+enum Expected {
+    /// 422; one of the causes names the field, and says this.
+    Refused {
+        field: &'static str,
+        saying: &'static str,
+    },
+    /// Another status of the 400s, which says this.
+    Unreadable { status: u16, saying: &'static str },
+    /// Admitted; then Accepted and Ready are False with the reason, saying this, and Stalled is True.
+    Rejected {
+        reason: &'static str,
+        saying: &'static str,
+    },
+    /// Admitted and validated: it only looks bad.
+    Works,
+}
+
+/// The API server refuses `value` in `field`, and names it.
+pub fn refuse(id: &'static str, field: &'static str, value: impl Into<Value>) -> Row {
+    let expected = Expected::Refused { field, saying: "" };
+    row(id, field, value, expected)
+}
+
+/// The API server cannot read an object with `value` in `field`, and says why.
+pub fn unreadable(
+    id: &'static str,
+    field: &'static str,
+    value: impl Into<Value>,
+    status: u16,
+    saying: &'static str,
+) -> Row {
+    row(id, field, value, Expected::Unreadable { status, saying })
+}
+
+/// The controller does not accept `value` in `field`, for `reason` and saying why.
+pub fn reject(
+    id: &'static str,
+    field: &'static str,
+    value: impl Into<Value>,
+    reason: &'static str,
+    saying: &'static str,
+) -> Row {
+    row(id, field, value, Expected::Rejected { reason, saying })
+}
+
+/// `value` in `field` looks bad, and works.
+pub fn works(id: &'static str, field: &'static str, value: impl Into<Value>) -> Row {
+    row(id, field, value, Expected::Works)
+}
+
+fn row(id: &'static str, field: &'static str, value: impl Into<Value>, expected: Expected) -> Row {
+    Row {
+        id,
+        field,
+        value: value.into(),
+        expected,
+    }
+}
+
+/// JSON text that stands in the object as it is, such as a number that no program would write.
+pub fn literal(text: &str) -> Value {
+    json!(format!("\0{text}\0"))
+}
+
+impl Row {
+    /// What must be named is another field than the changed one: the one around it that carries the rule, or one in it.
+    pub fn naming(mut self, named: &'static str) -> Self {
+        if let Expected::Refused { field, .. } = &mut self.expected {
+            *field = named;
+        }
+        self
+    }
+
+    /// The words that the refusal must hold.
+    pub fn saying(mut self, words: &'static str) -> Self {
+        if let Expected::Refused { saying, .. } = &mut self.expected {
+            *saying = words;
+        }
+        self
+    }
+
+    /// The object with the row's change, as JSON text.
+    fn text(&self, name: &str, spec: &Value) -> String {
+        let mut object = json!({
+            "apiVersion": "plumbline.dev/v1alpha1", "kind": "DeploymentValidation",
+            "metadata": {"name": name}, "spec": spec,
+        });
+        set(&mut object, self.field, self.value.clone());
+        let text = object.to_string();
+        let marked = text.split_once("\"\\u0000").and_then(|(before, rest)| {
+            let (literal, after) = rest.split_once("\\u0000\"")?;
+            let literal: String = serde_json::from_str(&format!("\"{literal}\"")).unwrap();
+            Some(format!("{before}{literal}{after}"))
+        });
+        marked.unwrap_or(text)
+    }
+
+    fn judge_answer(&self, answer: &Answer) -> Result<(), String> {
+        let Answer {
+            status,
+            warnings,
+            body,
+        } = answer;
+        let held = match &self.expected {
+            Expected::Refused { field, saying } => {
+                let causes = body["details"]["causes"].as_array();
+                *status == 422
+                    && causes.into_iter().flatten().any(|cause| {
+                        cause["field"] == *field
+                            && cause["message"].as_str().unwrap_or("").contains(saying)
+                    })
+            }
+            Expected::Unreadable {
+                status: expected,
+                saying,
+            } => status == expected && body.to_string().contains(saying),
+            Expected::Rejected { .. } | Expected::Works => *status == 201,
+        };
+        if held && warnings.is_empty() {
+            return Ok(());
+        }
+        let told: String = body.to_string().chars().take(1500).collect();
+        Err(format!("{self}: {status}, warnings {warnings:?}, {told}"))
+    }
+
+    fn judge_object(&self, object: &Value) -> Result<(), String> {
+        let said = |type_: &str, status: &str, reason: &str| {
+            let condition = condition(object, type_);
+            condition["status"] == status && condition["reason"] == reason
+        };
+        let held = match &self.expected {
+            Expected::Rejected { reason, saying } => {
+                let message = condition(object, "Ready")["message"].as_str();
+                said("Ready", "False", reason)
+                    && said("Accepted", "False", reason)
+                    && said("Stalled", "True", reason)
+                    && message.is_some_and(|message| message.contains(saying))
+            }
+            Expected::Works => said("Ready", "True", "Validated"),
+            Expected::Refused { .. } | Expected::Unreadable { .. } => true,
+        };
+        if held {
+            Ok(())
+        } else {
+            Err(format!("{self}: {}", object["status"]["conditions"]))
+        }
+    }
+
+    fn admitted(&self) -> bool {
+        matches!(self.expected, Expected::Rejected { .. } | Expected::Works)
+    }
+}
+
+impl std::fmt::Display for Row {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let value: String = self.value.to_string().chars().take(100).collect();
+        write!(formatter, "{} {} = {value}", self.id, self.field)
+    }
+}
+
+/// Puts `value` at `path`, written as the API server writes fields: `spec.checks[0].http.url`.
+fn set(object: &mut Value, path: &str, value: Value) {
+    let mut place = object;
+    for step in path.split(['.', '[']) {
+        place = match step.strip_suffix(']') {
+            Some(index) => &mut place[index.parse::<usize>().unwrap()],
+            None => &mut place[step],
+        };
+    }
+    *place = value;
+}
+
+/// Applies every row to `spec`, each in an object of its own, and holds what comes of it against what must.
+pub async fn hold(scenario: &Scenario, spec: &Value, rows: &[Row]) {
+    let mut broken = Vec::new();
+    for (number, row) in rows.iter().enumerate() {
+        let text = row.text(&name(number), spec);
+        let answer = create(&scenario.client, &scenario.namespace, "Strict", text).await;
+        broken.extend(row.judge_answer(&answer).err());
+    }
+    assert!(
+        broken.is_empty(),
+        "{}:\n{}",
+        broken.len(),
+        broken.join("\n")
+    );
+    within(
+        Duration::from_secs(120),
+        "every row to be judged",
+        || async {
+            let mut waiting = Vec::new();
+            for (number, row) in rows.iter().enumerate().filter(|(_, row)| row.admitted()) {
+                let object = scenario.get(&name(number)).await;
+                waiting.extend(row.judge_object(&object).err());
+            }
+            if waiting.is_empty() {
+                Ok(())
+            } else {
+                Err(waiting)
+            }
+        },
+    )
+    .await;
+}
+
+fn name(number: usize) -> String {
+    format!("row-{number}")
+}
+
+/// What the API server answered.
+pub struct Answer {
+    pub status: u16,
+    pub warnings: Vec<String>,
+    pub body: Value,
+}
+
+/// Creates a validation from `text` as kubectl does: the API server looks at unknown and doubled fields by `validation`.
+pub async fn create(client: &Client, namespace: &str, validation: &str, text: String) -> Answer {
+    let path = format!(
+        "/apis/plumbline.dev/v1alpha1/namespaces/{namespace}/deploymentvalidations?fieldValidation={validation}"
+    );
+    let request = http::Request::post(path)
+        .header("content-type", "application/json")
+        .body(Body::from(text.into_bytes()))
+        .unwrap();
+    let response = client.send(request).await.unwrap();
+    let warnings = response.headers().get_all("warning").iter();
+    let warnings = warnings
+        .map(|warning| warning.to_str().unwrap().to_owned())
+        .collect();
+    Answer {
+        status: response.status().as_u16(),
+        warnings,
+        body: serde_json::from_slice(&response.into_body().collect_bytes().await.unwrap())
+            .unwrap_or_default(),
+    }
+}

@@ -1,0 +1,234 @@
+//! What was stored under another schema: an object that no longer decodes hurts itself alone, and a status of an older
+//! shape hurts nobody.
+
+use std::{collections::BTreeSet, path::Path};
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+};
+use serde_json::{Value, json};
+
+use crate::support::{
+    control_plane::ControlPlane,
+    eventually::eventually,
+    recorder::Recorder,
+    scenario::{Scenario, condition, external_spec},
+    target::Target,
+};
+
+const CRD: &str = "deploymentvalidations.plumbline.dev";
+
+/// A name, the field of a good spec that no longer decodes, its value, and what status says of it.
+type Case = (&'static str, &'static str, Value, &'static str);
+
+fn cases() -> Vec<Case> {
+    let port = json!({"host": "example.com", "port": 70_000});
+    let overflow = "\"99999999999h\" is not a duration";
+    vec![
+        ("overflow", "/interval", json!("99999999999h"), overflow),
+        ("null-list", "/checks", Value::Null, "Missing field checks"),
+        (
+            "enum",
+            "/checks/0/area",
+            json!("payments"),
+            "Unknown variant payments",
+        ),
+        (
+            "negative",
+            "/checks/0/failureThreshold",
+            json!(-1),
+            "integer `-1`. Expected u8",
+        ),
+        (
+            "port",
+            "/checks/0/tcp",
+            port,
+            "integer `70000`. Expected u16",
+        ),
+    ]
+}
+
+/// The same, where the API server takes no write to the status before the object is repaired: a field holds a value of
+/// another type than its schema's.
+fn cases_without_a_status() -> Vec<Case> {
+    vec![
+        ("integer", "/interval", json!(5), ""),
+        ("scalar", "/target", json!("render"), ""),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_no_longer_decodes_hurts_itself_alone_until_it_is_repaired() {
+    let plane = Box::leak(Box::new(ControlPlane::start()));
+    let mut scenario = Scenario::start_on(plane, "", None).await;
+    let target = Target::start().await;
+    let spec = external_spec(&target.url());
+    scenario.apply("neighbour", spec.clone()).await;
+    scenario.until_ready("neighbour", "True", "Validated").await;
+
+    // What the recorder would see from here on is the work of the older version.
+    scenario.controller.kill();
+    loosen(&scenario).await;
+    let all = || cases().into_iter().chain(cases_without_a_status());
+    for (name, pointer, value, _) in all() {
+        let mut spec = spec.clone();
+        set(&mut spec, pointer, value);
+        put(&scenario, name, &spec, None).await;
+    }
+    for (name, status) in older_statuses() {
+        put(&scenario, name, &spec, Some(&status)).await;
+    }
+    tighten(&scenario).await;
+    let namespace = scenario.namespace.clone();
+    scenario.controller.restart(&namespace).await;
+
+    for (name, _, _, saying) in cases() {
+        scenario.until(name, "Stalled", "True", "InvalidSpec").await;
+        let object = scenario.until_ready(name, "False", "InvalidSpec").await;
+        let message = condition(&object, "Ready")["message"].as_str().unwrap();
+        assert!(
+            message.starts_with("the stored object does not fit its schema"),
+            "{message}"
+        );
+        assert!(message.contains(saying), "{name}: {message}");
+    }
+    for (name, _) in older_statuses() {
+        let object = scenario.until_ready(name, "True", "Validated").await;
+        let conditions = object["status"]["conditions"].as_array().unwrap();
+        let types: BTreeSet<&str> = conditions
+            .iter()
+            .map(|condition| condition["type"].as_str().unwrap())
+            .collect();
+        assert_eq!(types.len(), conditions.len(), "{object}");
+        assert!(!types.contains("Blessed"), "{object}");
+    }
+    scenario.recorder = Recorder::start(scenario.client.clone(), &namespace);
+    let requests = target.requests();
+    eventually("the neighbour's next run", || async {
+        let now = target.requests();
+        if now > requests { Ok(()) } else { Err(now) }
+    })
+    .await;
+    let neighbour = scenario.get("neighbour").await;
+    assert_eq!(condition(&neighbour, "Ready")["status"], "True");
+
+    for (name, ..) in all() {
+        put(&scenario, name, &spec, None).await;
+    }
+    for (name, ..) in all() {
+        scenario.until_ready(name, "True", "Validated").await;
+    }
+    assert!(scenario.controller.is_running());
+    assert!(!scenario.controller.log().contains("panicked"));
+    scenario.finish().await;
+}
+
+/// Statuses that another version, or another program, may have written.
+fn older_statuses() -> Vec<(&'static str, Value)> {
+    let condition = |type_: &str| {
+        json!({
+            "type": type_, "status": "True", "reason": "Fine", "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z", "observedGeneration": 1,
+        })
+    };
+    vec![
+        (
+            "unknown-types",
+            json!({"observedGeneration": 1, "conditions": [condition("Blessed"), condition("Ready")]}),
+        ),
+        (
+            "duplicates",
+            json!({"observedGeneration": 1, "conditions": [condition("Ready"), condition("Ready")]}),
+        ),
+        (
+            "bare",
+            json!({"conditions": [{"type": "Ready"}], "checks": [{"name": "health"}], "phase": "Done"}),
+        ),
+    ]
+}
+
+fn set(spec: &mut Value, pointer: &str, value: Value) {
+    let (parent, member) = pointer.rsplit_once('/').unwrap();
+    spec.pointer_mut(parent).unwrap()[member] = value;
+}
+
+/// The schema of an imagined older version, which took everything.
+async fn loosen(scenario: &Scenario) {
+    let definitions: Api<CustomResourceDefinition> = Api::all(scenario.client.clone());
+    let mut definition = definitions.get(CRD).await.unwrap();
+    let version = &mut definition.spec.versions[0];
+    version.selectable_fields = None;
+    version.schema.as_mut().unwrap().open_api_v3_schema = serde_json::from_value(json!({
+        "type": "object", "x-kubernetes-preserve-unknown-fields": true,
+    }))
+    .unwrap();
+    definitions
+        .replace(CRD, &kube::api::PostParams::default(), &definition)
+        .await
+        .unwrap();
+    until_enforced(scenario, false).await;
+}
+
+/// The schema as it is.
+async fn tighten(scenario: &Scenario) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
+    let folder = folder.to_str().unwrap();
+    scenario
+        .plane
+        .kubectl(
+            &["apply", "--server-side", "--force-conflicts", "-k", folder],
+            None,
+        )
+        .unwrap();
+    until_enforced(scenario, true).await;
+}
+
+async fn until_enforced(scenario: &Scenario, strict: bool) {
+    let object = json!({
+        "apiVersion": "plumbline.dev/v1alpha1", "kind": "DeploymentValidation",
+        "metadata": {"name": "try"}, "spec": {"interval": 5},
+    });
+    let parameters = kube::api::PostParams {
+        dry_run: true,
+        field_manager: None,
+    };
+    eventually("the schema to be in force", || async {
+        let object = serde_json::from_value(object.clone()).unwrap();
+        let refused = scenario
+            .objects()
+            .create(&parameters, &object)
+            .await
+            .is_err();
+        if refused == strict {
+            Ok(())
+        } else {
+            Err(refused)
+        }
+    })
+    .await;
+}
+
+/// Creates or replaces an object, and its status as the controller writes it.
+async fn put(scenario: &Scenario, name: &str, spec: &Value, status: Option<&Value>) {
+    let object = json!({
+        "apiVersion": "plumbline.dev/v1alpha1", "kind": "DeploymentValidation",
+        "metadata": {"name": name, "namespace": scenario.namespace}, "spec": spec,
+    });
+    scenario
+        .plane
+        .kubectl(&["apply", "-f", "-"], Some(&object.to_string()))
+        .unwrap();
+    if let Some(status) = status {
+        let object = json!({
+            "apiVersion": "plumbline.dev/v1alpha1", "kind": "DeploymentValidation", "status": status,
+        });
+        let parameters = PatchParams::apply("plumbline").force();
+        scenario
+            .objects()
+            .patch_status(name, &parameters, &Patch::Apply(&object))
+            .await
+            .unwrap();
+    }
+}
