@@ -3,6 +3,7 @@
 //! Group `plumbline.dev`, version `v1alpha1`. The files under `crds/` are generated from these types by
 //! `plumbline crd`, and the doc comments on fields are what `kubectl explain` prints.
 
+mod bounds;
 mod check;
 mod conditions;
 mod crd;

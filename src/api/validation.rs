@@ -145,11 +145,11 @@ fn default_soak() -> Duration {
 pub struct HistoryLimits {
     /// Releases that passed, 0 to 5. Default 3.
     #[serde(default = "default_successful")]
-    #[schemars(schema_with = "zero_to_five")]
+    #[schemars(schema_with = "super::bounds::zero_to_five")]
     pub successful: u8,
     /// Releases that failed, 0 to 5. Default 5.
     #[serde(default = "default_failed")]
-    #[schemars(schema_with = "zero_to_five")]
+    #[schemars(schema_with = "super::bounds::zero_to_five")]
     pub failed: u8,
 }
 
@@ -168,8 +168,4 @@ fn default_successful() -> u8 {
 
 fn default_failed() -> u8 {
     5
-}
-
-fn zero_to_five(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({"type": "integer", "minimum": 0, "maximum": 5})
 }

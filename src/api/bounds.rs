@@ -1,0 +1,26 @@
+//! Bounds of integers, as the schema states them.
+
+/// An integer without the `format` that schemars gives `u8` and the API server warns about on every apply.
+fn integer(minimum: u32, maximum: u32) -> schemars::Schema {
+    schemars::json_schema!({"type": "integer", "minimum": minimum, "maximum": maximum})
+}
+
+/// 0 to 5.
+pub(super) fn zero_to_five(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(0, 5)
+}
+
+/// 1 to 20.
+pub(super) fn threshold(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(1, 20)
+}
+
+/// 1 to 65535.
+pub(super) fn port(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(1, 65_535)
+}
+
+/// 1 to 3650.
+pub(super) fn days(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(1, 3650)
+}

@@ -1,0 +1,187 @@
+//! The fields of an `http` check.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::api::{Duration, SecretKeyReference, bounds, duration::between};
+
+/// An HTTP or HTTPS request and what its answer must be. Redirects are answers like any other unless they are followed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.body) || self.method == 'POST'")
+    .message("body is sent with method POST only"))]
+pub struct HttpCheck {
+    /// Address, `http://` or `https://`, without user, password or fragment. At most 2048 characters. The query is sent,
+    /// and never shown in status.
+    #[schemars(
+        length(min = 8, max = 2048),
+        regex(
+            pattern = r"^[Hh][Tt][Tt][Pp][Ss]?://(\[[0-9A-Fa-f:.]{2,45}\]|[^\x00-\x20\x7F/?#\\@:\[\]]{1,253})(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?([/?][^\x00-\x20\x7F#\\]*)?$"
+        )
+    )]
+    pub url: String,
+    /// Request method. Default `GET`.
+    #[serde(default)]
+    pub method: HttpMethod,
+    /// Request headers, at most 32. `Host`, `Authorization` with a literal value, and the headers that frame a message
+    /// are refused; a secret comes from `valueFrom`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub headers: Vec<HttpHeader>,
+    /// Request body, with method `POST` only. At most 16384 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16384))]
+    pub body: Option<String>,
+    /// What to do with redirects. Default: they are not followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirects: Option<Redirects>,
+    /// What the answer must be. Default: a status of 200 to 299.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<HttpExpectation>,
+}
+
+/// Request methods of an HTTP check. Those that change or delete what they name are left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+#[schemars(inline)]
+#[allow(
+    missing_docs,
+    reason = "a doc comment on a variant turns the schema's enum into a oneOf"
+)]
+pub enum HttpMethod {
+    #[default]
+    Get,
+    Head,
+    Options,
+    Post,
+}
+
+/// One request header: exactly one of `value` and `valueFrom`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.value) != has(self.valueFrom)")
+    .message("exactly one of value, valueFrom must be set"))]
+#[x_kube(validation = Rule::new("!(self.name.lowerAscii() in ['host', 'content-length', 'transfer-encoding', 'connection', 'upgrade', 'te', 'trailer', 'keep-alive', 'proxy-connection', 'expect'])")
+    .message("this header frames the message or names its target, and cannot be set"))]
+#[x_kube(validation = Rule::new("!has(self.value) || !(self.name.lowerAscii() in ['authorization', 'proxy-authorization', 'cookie', 'x-api-key'])")
+    .message("this header carries a secret: use valueFrom.secretKeyRef"))]
+pub struct HttpHeader {
+    /// Header name.
+    #[schemars(
+        length(min = 1, max = 128),
+        regex(pattern = r"^[-!#$%&'*+.^_`|~0-9A-Za-z]+$")
+    )]
+    pub name: String,
+    /// Literal value. Not for secrets: it can be read by whoever can read this object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096), regex(pattern = r"^[\t\x20-\x7E]*$"))]
+    pub value: Option<String>,
+    /// Takes the value from a Secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_from: Option<SecretValueSource>,
+}
+
+/// Where a secret value comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretValueSource {
+    /// The Secret and its key.
+    pub secret_key_ref: SecretKeyReference,
+}
+
+/// What to do with redirects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+pub struct Redirects {
+    /// How many redirects to follow, 0 to 5. Every hop is held against the egress rule; secret headers are dropped when
+    /// host, port or scheme changes; `POST` is never repeated at another address. Default 0.
+    #[serde(default)]
+    #[schemars(schema_with = "bounds::zero_to_five")]
+    pub follow: u8,
+}
+
+/// What the answer to an HTTP request must be. Everything named must hold.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpExpectation {
+    /// Accepted statuses: single ones (`204`) and ranges (`200-299`). Default `200-299`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        inner(length(max = 7), regex(pattern = r"^[1-5][0-9]{2}(-[1-5][0-9]{2})?$"))
+    )]
+    #[x_kube(validation = Rule::new("self.all(range, !range.matches('^[0-9]{3}-[0-9]{3}$') || int(range.substring(0, 3)) <= int(range.substring(4, 7)))")
+        .message("a status range must not end before it begins"))]
+    #[x_kube(validation = Rule::new("self.size() > 0").message("name at least one status"))]
+    pub status: Vec<String>,
+    /// Answer headers that must be there, with a value where one is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub headers: Vec<HeaderExpectation>,
+    /// Regular expression that the body must match somewhere, in RE2 syntax: no backreferences, no lookaround.
+    /// Only the first MiB of the body is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub body_matches: Option<String>,
+    /// Values that the body, read as JSON, must have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub json: Vec<JsonExpectation>,
+    /// Longest time from the start of the request to the end of the body, connection included, 1ms to 5m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = between("maxLatency", "1ms", "5m"))]
+    pub max_latency: Option<Duration>,
+}
+
+/// An answer header that must be there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HeaderExpectation {
+    /// Header name; case does not matter.
+    #[schemars(
+        length(min = 1, max = 128),
+        regex(pattern = r"^[-!#$%&'*+.^_`|~0-9A-Za-z]+$")
+    )]
+    pub name: String,
+    /// Regular expression that the value must match, in RE2 syntax. Default: any value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub matches: Option<String>,
+}
+
+/// A value that a JSON body must have.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.value) != (self.operator == 'Exists')")
+    .message("value is required by every operator but Exists, which takes none"))]
+pub struct JsonExpectation {
+    /// `JSONPath` (RFC 9535) of the value, such as `$.status`. When it selects several, every one of them must hold.
+    /// So that a document cannot make it costly: at most one `..`, no commas outside of strings, and no `$` inside a filter.
+    #[schemars(length(min = 1, max = 256), regex(pattern = r"^\$"))]
+    pub path: String,
+    /// How the value is compared. Default `Equals`.
+    #[serde(default)]
+    pub operator: JsonOperator,
+    /// What it is compared with: a string, also for numbers (`"10"`) and booleans (`"true"`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub value: Option<String>,
+}
+
+/// How a JSON value is compared. The four orderings need numbers on both sides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+#[allow(
+    missing_docs,
+    reason = "a doc comment on a variant turns the schema's enum into a oneOf"
+)]
+pub enum JsonOperator {
+    #[default]
+    Equals,
+    NotEquals,
+    LessThan,
+    AtMost,
+    GreaterThan,
+    AtLeast,
+    Exists,
+}
