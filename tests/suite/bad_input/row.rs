@@ -204,22 +204,18 @@ pub async fn hold(scenario: &Scenario, spec: &Value, rows: &[Row]) {
         broken.len(),
         broken.join("\n")
     );
-    within(
-        Duration::from_secs(120),
-        "every row to be judged",
-        || async {
-            let mut waiting = Vec::new();
-            for (number, row) in rows.iter().enumerate().filter(|(_, row)| row.admitted()) {
-                let object = scenario.get(&name(number)).await;
-                waiting.extend(row.judge_object(&object).err());
-            }
-            if waiting.is_empty() {
-                Ok(())
-            } else {
-                Err(waiting)
-            }
-        },
-    )
+    within(Duration::from_mins(2), "every row to be judged", || async {
+        let mut waiting = Vec::new();
+        for (number, row) in rows.iter().enumerate().filter(|(_, row)| row.admitted()) {
+            let object = scenario.get(&name(number)).await;
+            waiting.extend(row.judge_object(&object).err());
+        }
+        if waiting.is_empty() {
+            Ok(())
+        } else {
+            Err(waiting)
+        }
+    })
     .await;
 }
 
