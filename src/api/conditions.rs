@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::Area;
 
 /// A condition as the Kubernetes API conventions define it (`metav1.Condition`), with this project's closed sets for
-/// type and reason. A stored condition with another type or reason is read as [`ConditionType::Other`] or
-/// [`Reason::Other`] and dropped by the next write.
+/// type and reason. A condition of another type is read as [`ConditionType::Other`]: it belongs to whoever wrote it. Another
+/// reason is read as [`Reason::Other`], and replaced by the next write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {

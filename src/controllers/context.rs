@@ -13,8 +13,11 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    api::DeploymentValidationStatus, checks::net::Network, kubernetes::secrets::Secrets,
-    monitor::Monitor, platforms::Hub,
+    api::{ConditionType, DeploymentValidationStatus},
+    checks::net::Network,
+    kubernetes::secrets::Secrets,
+    monitor::Monitor,
+    platforms::Hub,
 };
 
 /// What reconciles of a validation work with.
@@ -99,7 +102,12 @@ impl Written {
                 if known.is_some() {
                     written.remove(uid);
                 }
-                watched.cloned().unwrap_or_default()
+                let mut status = watched.cloned().unwrap_or_default();
+                // Another manager's conditions are its own: they stay, and are no reason to write.
+                status
+                    .conditions
+                    .retain(|condition| condition.type_ != ConditionType::Other);
+                status
             }
         }
     }
