@@ -82,6 +82,7 @@ async fn an_object_that_no_longer_decodes_hurts_itself_alone_until_it_is_repaire
     }
     tighten(&scenario).await;
     let namespace = scenario.namespace.clone();
+    let repair = Recorder::start(scenario.client.clone(), &namespace);
     scenario.controller.restart(&namespace).await;
 
     for (name, _, _, saying) in cases() {
@@ -102,6 +103,13 @@ async fn an_object_that_no_longer_decodes_hurts_itself_alone_until_it_is_repaire
             .map(|condition| condition["type"].as_str().unwrap())
             .collect();
         assert_eq!(types.len(), conditions.len(), "{object}");
+        for version in repair.versions_of(name) {
+            assert_ne!(
+                condition(&version, "Ready")["reason"],
+                "InvalidSpec",
+                "{version}"
+            );
+        }
     }
     scenario.recorder = Recorder::start(scenario.client.clone(), &namespace);
     let requests = target.requests();
