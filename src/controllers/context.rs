@@ -79,7 +79,13 @@ impl Context {
 
 /// The newest status written of each object.
 #[derive(Debug, Default)]
-pub struct Written(Mutex<HashMap<String, (u64, DeploymentValidationStatus)>>);
+pub struct Written(Mutex<Writes>);
+
+#[derive(Debug, Default)]
+struct Writes {
+    confirmed: HashMap<String, (u64, DeploymentValidationStatus)>,
+    in_doubt: HashSet<String>,
+}
 
 impl Written {
     /// The newer of what was written of the object `uid` and what the watch has of it.
@@ -90,9 +96,9 @@ impl Written {
         resource_version: Option<&str>,
         watched: Option<&DeploymentValidationStatus>,
     ) -> DeploymentValidationStatus {
-        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let confirmed = &mut self.writes().confirmed;
         let watched_version = resource_version.and_then(|version| version.parse::<u64>().ok());
-        match written.get(uid) {
+        match confirmed.get(uid) {
             Some((version, status))
                 if watched_version.is_some_and(|watched| watched < *version) =>
             {
@@ -100,7 +106,7 @@ impl Written {
             }
             known => {
                 if known.is_some() {
-                    written.remove(uid);
+                    confirmed.remove(uid);
                 }
                 let mut status = watched.cloned().unwrap_or_default();
                 // Another manager's conditions are its own: they stay, and are no reason to write.
@@ -112,23 +118,40 @@ impl Written {
         }
     }
 
-    /// Notes a write that the API server confirmed at `resource_version`.
+    /// Notes what the API server was told, or says, to have at `resource_version`.
     pub fn note(
         &self,
         uid: &str,
         resource_version: Option<&str>,
         status: DeploymentValidationStatus,
     ) {
+        let mut writes = self.writes();
+        writes.in_doubt.remove(uid);
         if let Some(version) = resource_version.and_then(|version| version.parse().ok()) {
-            let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            written.insert(uid.to_owned(), (version, status));
+            writes.confirmed.insert(uid.to_owned(), (version, status));
         }
+    }
+
+    /// A write got no answer, and may have been carried out.
+    pub fn doubt(&self, uid: &str) {
+        self.writes().in_doubt.insert(uid.to_owned());
+    }
+
+    /// Whether nothing was noted since a write got no answer.
+    #[must_use]
+    pub fn is_in_doubt(&self, uid: &str) -> bool {
+        self.writes().in_doubt.contains(uid)
     }
 
     /// Forgets every object for which `keep` is false.
     pub fn retain(&self, keep: impl Fn(&str) -> bool) {
-        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        written.retain(|uid, _| keep(uid));
+        let mut writes = self.writes();
+        writes.confirmed.retain(|uid, _| keep(uid));
+        writes.in_doubt.retain(|uid| keep(uid));
+    }
+
+    fn writes(&self) -> MutexGuard<'_, Writes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -38,6 +38,16 @@ pub enum Retryable {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The status could not be read.
+    #[error("could not read the status of {namespace}/{name}")]
+    ReadStatus {
+        /// Namespace of the object.
+        namespace: String,
+        /// Name of the object.
+        name: String,
+        /// Why; `None` when no answer came in time.
+        source: Option<Box<kube::Error>>,
+    },
     /// The status could not be written.
     #[error("could not write the status of {namespace}/{name}")]
     WriteStatus {

@@ -78,7 +78,8 @@ impl ControlPlane {
         plane
     }
 
-    fn install(&self) {
+    /// Applies the CRDs and the manifests of the base, and waits until the kind is served.
+    pub fn install(&self) {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let base = root.join("manifests/base");
         self.kubectl(&["apply", "-k", base.to_str().unwrap()], None)

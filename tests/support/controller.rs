@@ -38,7 +38,8 @@ impl Controller {
         controller
     }
 
-    async fn until_ready(&mut self) {
+    /// Waits until it has seen the cluster.
+    pub async fn until_ready(&mut self) {
         let begun = Instant::now();
         while let Err(last) = self.ready().await {
             assert!(
@@ -70,11 +71,16 @@ impl Controller {
         }
     }
 
-    /// Kills it, and starts another in its place with the same settings; gives the time between.
+    /// Kills it, and starts another in its place with the same settings.
     pub async fn restart(&mut self, namespace: &str) {
+        self.relaunch(namespace);
+        self.until_ready().await;
+    }
+
+    /// The same, and waits for nothing.
+    pub fn relaunch(&mut self, namespace: &str) {
         self.kill();
         self.child = spawn(&self.folder, self.listen, namespace);
-        self.until_ready().await;
     }
 
     /// SIGKILL.

@@ -1,6 +1,9 @@
 //! Records every status that an object ever had, through a connection of its own.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use futures::TryStreamExt;
 use kube::{
@@ -38,8 +41,9 @@ impl Recorder {
                             .remove("managedFields");
                         recorded.lock().unwrap().push(object);
                     }
-                    // A break while the API server is down: the watcher goes on by itself.
-                    Ok(Some(_)) | Err(_) => {}
+                    Ok(Some(_)) => {}
+                    // A break while the API server is down: the watcher goes on by itself, but without a pause.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
                     Ok(None) => return,
                 }
             }

@@ -1,7 +1,7 @@
 //! How `GitOps` tools read a status, as rules that every version of every object must keep. After every scenario they are
 //! held against all that the recorder saw, and against what the tools' own code makes of it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::readers::{Reading, read};
 
@@ -268,7 +268,8 @@ fn read_as(seen: &Seen<'_>, reading: &Reading) -> Vec<Held> {
     ]
 }
 
-/// Rules over two versions that follow each other: `observedGeneration` never falls, `lastTransitionTime` moves with
+/// Rules over two versions that follow each other: `observedGeneration` never falls, unless somebody wiped the status,
+/// `lastTransitionTime` moves with
 /// `status` and only then, and no version says the same as the one before.
 fn moves(versions: &[Value]) -> Vec<String> {
     let mut broken = Vec::new();
@@ -282,7 +283,8 @@ fn moves(versions: &[Value]) -> Vec<String> {
             continue;
         };
         let (old, new) = (Seen::new(before), Seen::new(version));
-        if new.observed < old.observed {
+        let wiped = version["status"] == json!({"observedGeneration": -1});
+        if new.observed < old.observed && !wiped {
             broken.push(format!(
                 "rule 3 (observedGeneration never falls) is broken by {version} after {before}"
             ));

@@ -4,30 +4,32 @@ mod conditions;
 mod dereference;
 mod history;
 mod observe;
+mod previous;
 mod status;
 mod terms;
 mod validate;
+mod watch;
 mod write;
 
-use std::{collections::HashSet, future::Future, mem, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::StreamExt;
 use kube::{
     Api, ResourceExt,
-    core::{DeserializeGuard, DynamicObject, error_boundary::InvalidObject},
+    core::{DeserializeGuard, error_boundary::InvalidObject},
     runtime::{
         Controller, WatchStreamExt,
         controller::{Action, Config},
         reflector::{self, ObjectRef},
-        watcher,
     },
 };
 use serde::{Deserialize, Serialize};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::sync::mpsc;
 
 use self::{
     dereference::{NotDereferenced, dereference, is_in_doubt, secret_names},
     observe::observe,
+    previous::{previous, stored},
     status::{Facts, compute},
     terms::Terms,
     validate::{retry_interval, validate},
@@ -39,7 +41,6 @@ use super::{
 };
 use crate::{
     api::{DeploymentValidation, DeploymentValidationStatus, Duration as Span, Reason},
-    kubernetes::client::REQUEST_TIMEOUT,
     monitor::Subject,
     telemetry::chain,
 };
@@ -92,21 +93,7 @@ pub async fn run(
         None => Api::all(context.client.clone()),
     };
     let (reader, writer) = reflector::store();
-    let watch_timeout = u32::try_from(settings.watch_timeout.get().as_secs()).unwrap_or(u32::MAX);
-    let events = watcher(
-        objects,
-        watcher::Config::default().timeout(watch_timeout.max(1)),
-    );
-    let events = events
-        .default_backoff()
-        .inspect_err(|error| {
-            tracing::warn!(
-                error = chain(error),
-                "the watch of DeploymentValidations failed; it goes on"
-            );
-        })
-        .modify(forget_what_nobody_reads);
-    let events = forgetting_the_deleted(events, context.clone())
+    let events = watch::events(objects, settings.watch_timeout.get(), context.clone())
         .reflect(writer)
         .applied_objects();
     let first_list = reader.clone();
@@ -133,58 +120,6 @@ pub async fn run(
     tokio::join!(ready, controller);
 }
 
-/// Drops, before an object is cached, what is large and never read.
-fn forget_what_nobody_reads(object: &mut Guarded) {
-    object.managed_fields_mut().clear();
-    object
-        .annotations_mut()
-        .remove("kubectl.kubernetes.io/last-applied-configuration");
-}
-
-/// Has the monitor forget an object that is gone, also when a break of the watch has swallowed its deletion.
-fn forgetting_the_deleted(
-    events: impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send + 'static,
-    context: Arc<Context>,
-) -> impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send {
-    let listed: HashSet<String> = HashSet::new();
-    events
-        .scan((listed, context), |(listed, context), event| {
-            let mut gone = None;
-            let mut complete = None;
-            match &event {
-                Ok(watcher::Event::Init) => listed.clear(),
-                Ok(watcher::Event::InitApply(object)) => {
-                    listed.extend(object.uid());
-                    context.present.add(object.uid().unwrap_or_default());
-                }
-                Ok(watcher::Event::Apply(object)) => {
-                    context.present.add(object.uid().unwrap_or_default());
-                }
-                Ok(watcher::Event::InitDone) => {
-                    context.present.replace(listed.clone());
-                    complete = Some(mem::take(listed));
-                }
-                Ok(watcher::Event::Delete(object)) => {
-                    let uid = object.uid().unwrap_or_default();
-                    context.present.remove(&uid);
-                    gone = Some(uid);
-                }
-                Err(_) => {}
-            }
-            let context = context.clone();
-            async move {
-                if let Some(uid) = gone {
-                    context.forget(&uid).await;
-                }
-                if let Some(uids) = complete {
-                    context.retain(uids).await;
-                }
-                Some(event)
-            }
-        })
-        .boxed()
-}
-
 async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Retryable> {
     context.metrics.reconciled();
     let outcome = match &guarded.0 {
@@ -208,11 +143,7 @@ async fn reconcile_object(
         return Ok(Action::await_change());
     }
     let uid = object.uid().unwrap_or_default();
-    let resource_version = object.resource_version();
-    let previous =
-        context
-            .written
-            .newest(&uid, resource_version.as_deref(), object.status.as_ref());
+    let previous = previous(object, context).await?;
     let facts = gather(object, &previous, context).await?;
     if !matches!(facts, Facts::Observed(_)) {
         context.monitor.forget(&uid).await;
@@ -290,7 +221,7 @@ async fn reject_undecodable(
     let metadata = &invalid.metadata;
     let uid = metadata.uid.clone().unwrap_or_default();
     context.monitor.forget(&uid).await;
-    let previous = stored_status(invalid, context).await?;
+    let (previous, _) = stored(metadata, context).await?.unwrap_or_default();
     let problem = crate::checks::verdict::printable(&invalid.error, 256);
     let facts = Facts::Rejected(Rejection {
         reason: Reason::InvalidSpec,
@@ -300,30 +231,6 @@ async fn reject_undecodable(
     let (status, next) = compute(&previous, &facts, terms(metadata.generation, context));
     update_status(&Address { metadata }, &previous, status, context).await?;
     Ok(action(next))
-}
-
-/// The status of an object that does not decode, as far as the status itself does.
-async fn stored_status(
-    invalid: &InvalidObject,
-    context: &Context,
-) -> Result<DeploymentValidationStatus, Retryable> {
-    let name = invalid.metadata.name.clone().unwrap_or_default();
-    let namespace = invalid.metadata.namespace.clone().unwrap_or_default();
-    let resource = kube::api::ApiResource::erase::<DeploymentValidation>(&());
-    let objects: Api<DynamicObject> =
-        Api::namespaced_with(context.client.clone(), &namespace, &resource);
-    let failed = |source: Box<dyn std::error::Error + Send + Sync>| Retryable::Dereference {
-        namespace: namespace.clone(),
-        name: name.clone(),
-        source,
-    };
-    match timeout(REQUEST_TIMEOUT, objects.get_opt(&name)).await {
-        Ok(Ok(object)) => Ok(object
-            .and_then(|object| serde_json::from_value(object.data.get("status")?.clone()).ok())
-            .unwrap_or_default()),
-        Ok(Err(error)) => Err(failed(Box::new(error))),
-        Err(late) => Err(failed(Box::new(late))),
-    }
 }
 
 fn terms(generation: Option<i64>, context: &Context) -> Terms {
@@ -352,7 +259,7 @@ fn try_again(_: Arc<Guarded>, error: &Retryable, context: Arc<Context>) -> Actio
     );
     let (shortest, longest) = RETRY_PAUSE;
     let pause = match error {
-        Retryable::WriteStatus { .. } => shortest * 4,
+        Retryable::WriteStatus { .. } | Retryable::ReadStatus { .. } => shortest * 4,
         Retryable::Dereference { .. } => longest / 6,
     };
     Action::requeue(pause.mul_f64(rand::random_range(0.25..1.0)).max(shortest))

@@ -66,19 +66,32 @@ pub async fn update_status(
     )
     .await;
     context.metrics.status_written();
+    let uid = address.metadata.uid.as_deref().unwrap_or_default();
     let written = match written {
         Ok(Ok(written)) => written,
-        Ok(Err(error)) => return Err(failed(Some(error))),
-        Err(_) => return Err(failed(None)),
+        Ok(Err(error)) => {
+            if !is_refusal(&error) {
+                context.written.doubt(uid);
+            }
+            return Err(failed(Some(error)));
+        }
+        Err(_) => {
+            context.written.doubt(uid);
+            return Err(failed(None));
+        }
     };
     if let Some(event) = transition(previous, &status) {
         publish(context, &written, &event).await;
     }
-    let uid = address.metadata.uid.as_deref().unwrap_or_default();
     context
         .written
         .note(uid, written.metadata.resource_version.as_deref(), status);
     Ok(())
+}
+
+/// Whether the API server says that it has not carried out the request.
+fn is_refusal(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if (400..500).contains(&status.code))
 }
 
 /// One event for each transition of Ready: to another status or reason, or to another release.
