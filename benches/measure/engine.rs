@@ -142,7 +142,6 @@ fn validation(port: u16, order: &Order, log: &Arc<Log>) -> Result<(Subject, Assi
         fingerprint: String::new(),
         suite: Arc::new(suite),
         releases: None,
-        interval,
         retry_interval: interval / 3,
         requested: None,
     };

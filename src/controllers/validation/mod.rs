@@ -53,6 +53,10 @@ type Guarded = DeserializeGuard<DeploymentValidation>;
 /// Shortest and longest pause before a failed reconcile is tried again.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
+/// Objects that one page of a list holds: a page is in memory several times over while it is taken apart, which the
+/// process then keeps.
+const LIST_PAGE: u32 = 100;
+
 /// How the controller works.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -98,7 +102,9 @@ pub async fn run(
     let watch_timeout = u32::try_from(settings.watch_timeout.get().as_secs()).unwrap_or(u32::MAX);
     let events = watcher(
         objects,
-        watcher::Config::default().timeout(watch_timeout.max(1)),
+        watcher::Config::default()
+            .timeout(watch_timeout.max(1))
+            .page_size(LIST_PAGE),
     );
     let events = events
         .default_backoff()

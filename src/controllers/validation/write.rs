@@ -132,7 +132,7 @@ async fn publish(
     let mut reference = object.object_ref(&());
     reference.api_version = Some(DeploymentValidation::api_version(&()).into_owned());
     reference.kind = Some(DeploymentValidation::kind(&()).into_owned());
-    let published = timeout(REQUEST_TIMEOUT, context.recorder.publish(event, &reference)).await;
+    let published = timeout(REQUEST_TIMEOUT, context.events.publish(event, &reference)).await;
     let problem = match published {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),
