@@ -103,33 +103,33 @@ async fn late(hanging: usize) -> Result<(Vec<Lateness>, f64), Broken> {
     Ok((lateness, own))
 }
 
-/// Each regular run of a validation is a whole number of intervals after its first, and the first begins in the second
-/// that its slot opens: the runs at the beginning, which come at once, are the first of each port and left out.
+/// Runs of a validation are whole intervals apart, in slots of one second. The last run before the window tells which slot
+/// it is: only those at the very beginning come at once, and the warm-up is longer than an interval.
 fn lateness(
     warm: &[Timing],
     measured: &[Timing],
     healthy: &HashSet<u16>,
 ) -> Result<Vec<Lateness>, Broken> {
-    let mut runs: HashMap<u16, Vec<f64>> = HashMap::new();
-    for timing in warm {
-        runs.entry(timing.port).or_default().push(timing.begun);
-    }
+    let slots: HashMap<u16, f64> = warm
+        .iter()
+        .map(|timing| (timing.port, timing.begun.floor()))
+        .collect();
     #[expect(clippy::cast_precision_loss, reason = "half a minute")]
     let interval = INTERVAL as f64;
     let lateness: Vec<Lateness> = measured
         .iter()
         .filter(|timing| healthy.contains(&timing.port))
         .map(|timing| {
-            let first = runs.get(&timing.port)?.get(1)?.floor();
-            let periods = ((timing.begun - first) / interval).floor();
-            let slot = first + periods * interval;
+            let known = slots.get(&timing.port)?;
+            let periods = ((timing.begun - known) / interval).floor();
+            let slot = known + periods * interval;
             Some(Lateness {
                 start: timing.begun - slot,
                 end: timing.ended - slot,
             })
         })
         .collect::<Option<_>>()
-        .ok_or("a validation had no regular run before the window")?;
+        .ok_or("a validation did not run before the window")?;
     let expected = HEALTHY * usize::try_from(WINDOW.as_secs() / INTERVAL)?;
     if lateness.len() < expected * 95 / 100 {
         return Err(format!("{} healthy checks ended, not {expected}", lateness.len()).into());

@@ -4,7 +4,6 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use futures::FutureExt;
-use kube::runtime::events::{Recorder, Reporter};
 use prometheus_client::registry::Registry as Metrics;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -27,6 +26,7 @@ use crate::{
     },
     kubernetes::{
         client::{self, ClientError, Connection},
+        events::Events,
         secrets::Secrets,
     },
     monitor::{Monitor, MonitorMetrics},
@@ -195,7 +195,7 @@ impl Parts {
             secrets: Secrets::new(client.clone(), settings.controller.secrets_refresh.get()),
             platforms,
             network,
-            recorder: Recorder::new(client.clone(), Reporter::from("plumbline")),
+            events: Events::new(client.clone(), "plumbline"),
             grace: settings.controller.reference_grace.get(),
             secrets_refresh: settings.controller.secrets_refresh.get(),
             metrics: controller_metrics,

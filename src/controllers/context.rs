@@ -8,14 +8,14 @@ use std::{
 
 use base64::Engine as _;
 use k8s_openapi::jiff::Timestamp;
-use kube::{Client, runtime::events::Recorder};
+use kube::Client;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use crate::{
     api::{ConditionType, DeploymentValidationStatus},
     checks::net::Network,
-    kubernetes::secrets::Secrets,
+    kubernetes::{events::Events, secrets::Secrets},
     monitor::Monitor,
     platforms::Hub,
 };
@@ -33,7 +33,7 @@ pub struct Context {
     /// What the checks dial through; asked which addresses are denied.
     pub network: Network,
     /// Publishes events.
-    pub recorder: Recorder,
+    pub events: Events,
     /// How long a missing reference may stay missing before the object is stalled.
     pub grace: Duration,
     /// How long a read of a Secret holds.

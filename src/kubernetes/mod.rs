@@ -2,4 +2,5 @@
 
 pub mod client;
 pub mod conditions;
+pub mod events;
 pub mod secrets;

@@ -171,6 +171,9 @@ fn usable(bytes: &[u8]) -> Result<&str, &'static str> {
     if text.is_empty() {
         return Err("is empty");
     }
+    if !text.is_ascii() {
+        return Err("holds characters other than ASCII");
+    }
     if text.chars().any(char::is_control) {
         return Err("holds a control character, such as a newline in the middle");
     }
@@ -192,6 +195,7 @@ mod tests {
     fn a_value_that_no_header_can_carry_is_refused_without_being_shown() {
         for bytes in [
             &b""[..],
+            "é".as_bytes(),
             b"\n",
             b"a\0b",
             b"a\nb",

@@ -26,7 +26,6 @@ type Right = (String, String, String);
 const RIGHTS: [(&str, &str, &str); 7] = [
     ("", "secrets", "get"),
     ("events.k8s.io", "events", "create"),
-    ("events.k8s.io", "events", "patch"),
     ("plumbline.dev", "deploymentvalidations", "get"),
     ("plumbline.dev", "deploymentvalidations", "list"),
     ("plumbline.dev", "deploymentvalidations", "watch"),

@@ -29,7 +29,7 @@ pub(super) struct Expectation {
     statuses: StatusRanges,
     headers: Vec<HeaderAssertion>,
     pattern: Option<Regex>,
-    json: Vec<JsonAssertion>,
+    json: Box<[JsonAssertion]>,
     max_latency: Option<api::Duration>,
 }
 

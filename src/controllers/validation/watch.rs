@@ -11,6 +11,10 @@ use kube::{
 use super::{Guarded, chain};
 use crate::controllers::context::Context;
 
+/// Objects that one page of a list holds: a page is in memory several times over while it is taken apart, which the
+/// process then keeps.
+const LIST_PAGE: u32 = 100;
+
 /// Every change of `objects`. `timeout` is the longest time of one watch request.
 pub fn events(
     objects: Api<Guarded>,
@@ -18,7 +22,10 @@ pub fn events(
     context: Arc<Context>,
 ) -> impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send {
     let timeout = u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX);
-    let events = watcher(objects, watcher::Config::default().timeout(timeout.max(1)))
+    let watch = watcher::Config::default()
+        .timeout(timeout.max(1))
+        .page_size(LIST_PAGE);
+    let events = watcher(objects, watch)
         .backoff(Pauses::default())
         .inspect_err(|error| {
             tracing::warn!(

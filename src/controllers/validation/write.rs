@@ -1,10 +1,10 @@
 //! Last stage: writes the status, if it says anything new, and tells of a transition.
 
+use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, Resource, ResourceExt,
     api::{Patch, PatchParams},
     core::ObjectMeta,
-    runtime::events::{Event, EventType},
 };
 use serde_json::json;
 use tokio::time::timeout;
@@ -13,16 +13,17 @@ use crate::{
     api::{
         Condition, ConditionStatus, ConditionType, DeploymentValidation, DeploymentValidationStatus,
     },
-    checks::verdict::printable,
     controllers::{context::Context, outcome::Retryable},
-    kubernetes::{client::REQUEST_TIMEOUT, conditions::find},
+    kubernetes::{
+        client::REQUEST_TIMEOUT,
+        conditions::find,
+        events::{EventType, Transition},
+    },
+    telemetry::chain,
 };
 
 /// Who writes: the owner of the fields in `metadata.managedFields`.
 const FIELD_MANAGER: &str = "plumbline";
-
-/// The longest action that the API server takes in an event, in bytes.
-const MAX_ACTION_BYTES: usize = 128;
 
 /// What a write needs to know of its object, which may be one that does not decode.
 #[derive(Debug)]
@@ -80,8 +81,8 @@ pub async fn update_status(
             return Err(failed(None));
         }
     };
-    if let Some(event) = transition(previous, &status) {
-        publish(context, &written, &event).await;
+    if let Some(transition) = transition(previous, &status) {
+        publish(context, &written, transition).await;
     }
     context
         .written
@@ -98,7 +99,7 @@ fn is_refusal(error: &kube::Error) -> bool {
 fn transition(
     previous: &DeploymentValidationStatus,
     status: &DeploymentValidationStatus,
-) -> Option<Event> {
+) -> Option<Transition> {
     let ready = find(&status.conditions, ConditionType::Ready)?;
     let said = |condition: &Condition| (condition.status, condition.reason);
     let before = find(&previous.conditions, ConditionType::Ready).map(said);
@@ -113,48 +114,39 @@ fn transition(
     if before == Some(said(ready)) && same_release {
         return None;
     }
-    Some(Event {
+    Some(Transition {
         type_: match ready.status {
             ConditionStatus::False => EventType::Warning,
             ConditionStatus::True | ConditionStatus::Unknown => EventType::Normal,
         },
         reason: ready.reason.to_string(),
-        note: Some(ready.message.clone()),
-        action: action(release(status)),
-        secondary: None,
+        note: ready.message.clone(),
+        action: "Validate",
     })
-}
-
-/// What the controller was at. It names the release, since the recorder takes an event with the same action and reason for
-/// a repetition and keeps the note of the first.
-fn action(release: Option<String>) -> String {
-    let mut action = "Validate".to_owned();
-    if let Some(release) = release {
-        action.push(' ');
-        action.push_str(&release);
-    }
-    printable(&action, MAX_ACTION_BYTES)
 }
 
 /// Events are for people: a lost one changes nothing, and must not hold up anything.
 async fn publish(
     context: &Context,
     object: &kube::core::PartialObjectMeta<DeploymentValidation>,
-    event: &Event,
+    transition: Transition,
 ) {
     let mut reference = object.object_ref(&());
     reference.api_version = Some(DeploymentValidation::api_version(&()).into_owned());
     reference.kind = Some(DeploymentValidation::kind(&()).into_owned());
-    let published = timeout(REQUEST_TIMEOUT, context.recorder.publish(event, &reference)).await;
-    let problem = match published {
+    let reason = transition.reason.clone();
+    let publish = context
+        .events
+        .publish(transition, reference, Timestamp::now());
+    let problem = match timeout(REQUEST_TIMEOUT, publish).await {
         Ok(Ok(())) => return,
-        Ok(Err(error)) => error.to_string(),
+        Ok(Err(error)) => chain(&error),
         Err(_) => "no answer in time".to_owned(),
     };
     tracing::warn!(
-        namespace = reference.namespace,
+        namespace = object.namespace(),
         name = object.name_any(),
-        reason = event.reason,
+        reason,
         problem,
         "could not publish an event"
     );
