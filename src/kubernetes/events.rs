@@ -17,9 +17,9 @@ use kube::{Api, Client, api::PostParams};
 /// The longest note that the API server takes, in bytes.
 const MAX_NOTE_BYTES: usize = 1024;
 
-/// The longest part of an event's name that is its object's: a suffix of 17 characters makes it unique, and a name has at
-/// most 253.
-const MAX_NAME_BYTES: usize = 236;
+/// The longest part of an event's name that is its object's: a name has at most 253 characters, and the time that makes
+/// this one unique at most 19.
+const MAX_NAME_BYTES: usize = 230;
 
 /// Whether an event tells of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -23,7 +23,7 @@ use crate::support::control_plane::programs;
 type Right = (String, String, String);
 
 /// Everything that the controller may do.
-const RIGHTS: [(&str, &str, &str); 7] = [
+const RIGHTS: [(&str, &str, &str); 6] = [
     ("", "secrets", "get"),
     ("events.k8s.io", "events", "create"),
     ("plumbline.dev", "deploymentvalidations", "get"),
