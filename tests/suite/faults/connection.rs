@@ -155,6 +155,8 @@ async fn a_write_whose_answer_was_lost_is_not_made_again() {
     spec["checks"][0]["failureThreshold"] = json!(1);
     scenario.apply("web", spec).await;
     scenario.until_ready("web", "True", "Validated").await;
+    // By the next run the event has been told as well, and its connection is kept for the next write.
+    until_requested(&target, 1).await;
     proxy.set(Mode::Mute);
     target.answer(503, &json!({}));
     scenario.until_ready("web", "False", "ChecksFailed").await;
