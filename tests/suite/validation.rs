@@ -75,15 +75,7 @@ async fn a_release_that_soaked_is_the_last_known_good_one() {
     let scenario = Scenario::start().await;
     let target = Target::start().await;
     scenario.apply("web", render_spec(&target.url())).await;
-    let object = eventually("a last known good release", || async {
-        let object = scenario.get("web").await;
-        if object["status"]["lastKnownGood"].is_object() {
-            Ok(object)
-        } else {
-            Err(object)
-        }
-    })
-    .await;
+    let object = scenario.until_known_good("web").await;
     assert_eq!(
         object["status"]["lastKnownGood"]["release"],
         object["status"]["observedRelease"]["id"]
@@ -180,15 +172,7 @@ async fn a_settled_validation_writes_nothing_and_stays_ready() {
     let target = Target::start().await;
     scenario.apply("web", render_spec(&target.url())).await;
     scenario.until_ready("web", "True", "Validated").await;
-    eventually("the soak to end", || async {
-        let object = scenario.get("web").await;
-        if object["status"]["lastKnownGood"].is_object() {
-            Ok(())
-        } else {
-            Err(object)
-        }
-    })
-    .await;
+    scenario.until_known_good("web").await;
     let (versions, requests) = (scenario.recorder.versions().len(), target.requests());
     let writes = scenario
         .controller
@@ -260,15 +244,7 @@ async fn a_restart_writes_nothing_and_keeps_ready() {
     let target = Target::start().await;
     scenario.apply("web", render_spec(&target.url())).await;
     scenario.until_ready("web", "True", "Validated").await;
-    eventually("the soak to end", || async {
-        let object = scenario.get("web").await;
-        if object["status"]["lastKnownGood"].is_object() {
-            Ok(())
-        } else {
-            Err(object)
-        }
-    })
-    .await;
+    scenario.until_known_good("web").await;
     let versions = scenario.recorder.versions().len();
     let namespace = scenario.namespace.clone();
     scenario.controller.restart(&namespace).await;
@@ -323,33 +299,7 @@ async fn one_event_tells_of_each_transition() {
     target.answer(503, &json!({}));
     scenario.until_ready("web", "False", "ChecksFailed").await;
     let reasons = eventually("the events", || async {
-        let told = ControlPlane::shared()
-            .kubectl(
-                &[
-                    "get",
-                    "events.events.k8s.io",
-                    "-n",
-                    &scenario.namespace,
-                    "-o",
-                    "json",
-                ],
-                None,
-            )
-            .unwrap();
-        let events: Value = serde_json::from_str(&told).unwrap();
-        let mut reasons: Vec<String> = events["items"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|event| {
-                format!(
-                    "{} {}",
-                    event["type"].as_str().unwrap(),
-                    event["reason"].as_str().unwrap()
-                )
-            })
-            .collect();
-        reasons.sort();
+        let reasons = scenario.events_of("web");
         if reasons.len() >= 3 {
             Ok(reasons)
         } else {

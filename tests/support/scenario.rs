@@ -152,6 +152,47 @@ impl Scenario {
         self.until(name, "Ready", status, reason).await
     }
 
+    /// Waits until `name` has a last known good release.
+    pub async fn until_known_good(&self, name: &str) -> Value {
+        eventually("a last known good release", || async {
+            let object = self.get(name).await;
+            if object["status"]["lastKnownGood"].is_object() {
+                Ok(object)
+            } else {
+                Err(object["status"].clone())
+            }
+        })
+        .await
+    }
+
+    /// Every event of this namespace.
+    pub fn events(&self) -> Vec<Value> {
+        let arguments = [
+            "get",
+            "events.events.k8s.io",
+            "-n",
+            &self.namespace,
+            "-o",
+            "json",
+        ];
+        let told = self.plane.kubectl(&arguments, None).unwrap();
+        let events: Value = serde_json::from_str(&told).unwrap();
+        events["items"].as_array().unwrap().clone()
+    }
+
+    /// The events of `name` in words, `Warning ChecksFailed`, sorted.
+    pub fn events_of(&self, name: &str) -> Vec<String> {
+        let word = |event: &Value, key: &str| event[key].as_str().unwrap().to_owned();
+        let mut words: Vec<String> = self
+            .events()
+            .iter()
+            .filter(|event| event["regarding"]["name"] == name)
+            .map(|event| format!("{} {}", word(event, "type"), word(event, "reason")))
+            .collect();
+        words.sort();
+        words
+    }
+
     /// Creates or replaces a Secret.
     pub async fn put_secret(&self, name: &str, data: &[(&str, &str)]) {
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
@@ -204,20 +245,7 @@ impl Scenario {
 
     /// No log line, status, event or metric holds any of `secrets`, in any encoding.
     pub async fn leaks_nothing(&self, secrets: &[&str]) {
-        let events = self
-            .plane
-            .kubectl(
-                &[
-                    "get",
-                    "events.events.k8s.io",
-                    "-n",
-                    &self.namespace,
-                    "-o",
-                    "json",
-                ],
-                None,
-            )
-            .unwrap();
+        let events = Value::from(self.events()).to_string();
         let (_, metrics) = self.controller.get("/metrics").await.unwrap_or_default();
         let statuses: String = self
             .recorder

@@ -6,57 +6,14 @@ use std::{
 };
 
 use kube::api::{Patch, PatchParams};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{reasons, until_requested};
 use crate::support::{
-    control_plane::ControlPlane,
     eventually::eventually,
     scenario::{Scenario, condition, external_spec, go_live, http_check, render_spec},
     target::Target,
 };
-
-fn events_of(scenario: &Scenario, name: &str) -> Vec<String> {
-    let told = ControlPlane::shared()
-        .kubectl(
-            &[
-                "get",
-                "events.events.k8s.io",
-                "-n",
-                &scenario.namespace,
-                "-o",
-                "json",
-            ],
-            None,
-        )
-        .unwrap();
-    let events: Value = serde_json::from_str(&told).unwrap();
-    let mut reasons: Vec<String> = events["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|event| event["regarding"]["name"] == name)
-        .flat_map(|event| {
-            let times = event["series"]["count"].as_u64().unwrap_or(1);
-            let reason = event["reason"].as_str().unwrap().to_owned();
-            vec![reason; usize::try_from(times).unwrap()]
-        })
-        .collect();
-    reasons.sort();
-    reasons
-}
-
-async fn until_known_good(scenario: &Scenario, name: &str) -> Value {
-    eventually("a last known good release", || async {
-        let object = scenario.get(name).await;
-        if object["status"]["lastKnownGood"].is_object() {
-            Ok(object)
-        } else {
-            Err(object)
-        }
-    })
-    .await
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wiped_status_is_written_again_with_the_truth() {
@@ -67,12 +24,12 @@ async fn a_wiped_status_is_written_again_with_the_truth() {
     spec["checks"][0]["failureThreshold"] = json!(3);
     scenario.apply("failing", spec).await;
     scenario.until_ready("failing", "True", "Validated").await;
-    until_known_good(&scenario, "web").await;
+    scenario.until_known_good("web").await;
     failing.answer(503, &json!({}));
     scenario
         .until_ready("failing", "False", "ChecksFailed")
         .await;
-    let events = events_of(&scenario, "web").len();
+    let events = scenario.events_of("web").len();
     let before = scenario.recorder.versions().len();
 
     for name in ["web", "failing"] {
@@ -100,7 +57,7 @@ async fn a_wiped_status_is_written_again_with_the_truth() {
         "the counter is what it was"
     );
     assert_eq!(object["status"]["checks"][0]["reason"], "UnexpectedStatus");
-    let object = until_known_good(&scenario, "web").await;
+    let object = scenario.until_known_good("web").await;
     assert_eq!(
         object["status"]["lastKnownGood"]["release"],
         object["status"]["observedRelease"]["id"]
@@ -108,7 +65,7 @@ async fn a_wiped_status_is_written_again_with_the_truth() {
     until_requested(&target, 2).await;
     let versions = scenario.recorder.versions().len() - before;
     assert!(versions <= 8, "{versions} versions to heal two statuses");
-    let events = events_of(&scenario, "web").len() - events;
+    let events = scenario.events_of("web").len() - events;
     assert!(events <= 2, "{events} events tell of one wipe");
     assert_eq!(
         reasons(&scenario, "web")
@@ -200,7 +157,7 @@ async fn of_edits_in_quick_succession_the_last_one_is_judged() {
     spec["checks"][0]["failureThreshold"] = json!(1);
     scenario.apply("web", spec.clone()).await;
     scenario.until_ready("web", "True", "Validated").await;
-    let events = events_of(&scenario, "web").len();
+    let events = scenario.events_of("web").len();
     for _ in 0..10 {
         for target in [&second, &first] {
             let mut check = http_check("health", &target.url());
@@ -216,7 +173,7 @@ async fn of_edits_in_quick_succession_the_last_one_is_judged() {
     let last = scenario.recorder.versions_of("web").pop().unwrap();
     assert_eq!(last["status"]["observedGeneration"], 21);
     assert_eq!(condition(&last, "Ready")["reason"], "Validated");
-    let events = events_of(&scenario, "web").len() - events;
+    let events = scenario.events_of("web").len() - events;
     assert!(events <= 2 * 20, "{events} events of 20 edits");
     scenario.until_still(Duration::from_secs(3)).await;
     scenario.finish().await;
