@@ -26,6 +26,8 @@ pub enum LogFormat {
 pub fn init(level: LevelFilter, format: LogFormat) -> Result<(), TryInitError> {
     let targets = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
+        // It logs the whole body of an answer that is not what it expects, which may be a Secret's.
+        .with_target("kube_client", level.min(LevelFilter::ERROR))
         .with_target("plumbline", level);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)

@@ -146,6 +146,24 @@ impl Entry {
         }
     }
 
+    /// Plans the run or the look at the platform anew that ended without telling; whether there was one.
+    pub fn make_again(&mut self, now: Instant) -> bool {
+        let is_over = |running: &InFlight| running.abort.is_finished();
+        let run_lost = self.running.as_ref().is_some_and(is_over);
+        if run_lost {
+            self.running = None;
+            let again = self.schedule.after(now, self.assignment.retry_interval);
+            for due in self.due.iter_mut().filter(|due| **due <= now) {
+                *due = again;
+            }
+        }
+        let poll_may_be_lost = self.poll_due.is_none() && self.assignment.releases.is_some();
+        if poll_may_be_lost {
+            self.plan_poll(now);
+        }
+        run_lost || poll_may_be_lost
+    }
+
     fn run_is_requested(&self) -> bool {
         self.assignment.requested.is_some() && self.assignment.requested != self.handled
     }

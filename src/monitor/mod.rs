@@ -132,6 +132,7 @@ enum Ended {
     },
     Poll {
         uid: String,
+        generation: i64,
         result: Result<Release, PlatformError>,
     },
 }
@@ -170,7 +171,10 @@ impl Actor {
                 Some(ended) = self.tasks.join_next() => match ended {
                     Ok(ended) => self.take_in(ended),
                     Err(broken) if broken.is_cancelled() => {}
-                    Err(broken) => tracing::error!(error = %broken, "a run broke"),
+                    Err(broken) => {
+                        tracing::error!(error = %broken, "a run or a look at the platform broke; it is made again");
+                        self.make_again();
+                    }
                 },
                 () = sleep => self.ring(),
             }
@@ -248,14 +252,34 @@ impl Actor {
                 self.attend(&uid, now);
                 self.announce(&uid);
             }
-            Ended::Poll { uid, result } => {
+            Ended::Poll {
+                uid,
+                generation,
+                result,
+            } => {
                 let Some(entry) = self.entries.get_mut(&uid) else {
                     return;
                 };
+                if entry.assignment.generation != generation {
+                    return;
+                }
                 entry.end_poll(result, now);
                 self.attend(&uid, now);
                 self.announce(&uid);
             }
+        }
+    }
+
+    /// Plans anew what a task that broke has left behind: its end is not told by anybody.
+    fn make_again(&mut self) {
+        let now = now();
+        let left: Vec<String> = self
+            .entries
+            .iter_mut()
+            .filter_map(|(uid, entry)| entry.make_again(now.instant).then(|| uid.clone()))
+            .collect();
+        for uid in left {
+            self.attend(&uid, now);
         }
     }
 
@@ -370,12 +394,17 @@ fn start_poll(tasks: &mut JoinSet<Ended>, entry: &Entry) {
         return;
     };
     let uid = entry.subject.uid.clone();
+    let generation = entry.assignment.generation;
     tasks.spawn(async move {
         let tolerated = Instant::now().checked_sub(releases.poll_interval() / 2);
         let result = releases
             .observe(tolerated.unwrap_or_else(Instant::now))
             .await;
-        Ended::Poll { uid, result }
+        Ended::Poll {
+            uid,
+            generation,
+            result,
+        }
     });
 }
 

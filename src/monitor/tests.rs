@@ -31,6 +31,7 @@ impl ReleaseSource for Platform {
     fn observe(&self, _: Instant) -> BoxFuture<'_, Result<Release, PlatformError>> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         let live = *self.live.lock().unwrap();
+        assert_ne!(live, Some("a bug"), "a platform that breaks");
         Box::pin(async move {
             live.map(release).ok_or_else(|| {
                 PlatformError::NoLiveDeploy(Attempt::new(
@@ -315,4 +316,16 @@ async fn a_check_with_its_own_interval_runs_at_that() {
         !known.stale,
         "an observation is as old as its own interval allows"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_breaks_is_made_again() {
+    let world = World::new();
+    let (assignment, _) = world.assignment(1, passing());
+    world.live(Some("a bug"));
+    world.assign(assignment.clone(), Memory::default()).await;
+    world.after(20 * SECOND, &assignment).await;
+    world.live(Some("dep-1"));
+    let known = world.after(15 * SECOND, &assignment).await;
+    assert_eq!(health(&known), Health::Passing);
 }
