@@ -29,8 +29,8 @@ build: ## The release binary, target/release/plumbline
 	cargo build --release --locked
 
 .PHONY: bench
-bench: ## What is measured, and how: benches/
-	cargo bench --locked
+bench: cluster-programs ## What a check, a run and a fleet cost, in 13 minutes: docs/benchmarks.md; BENCH=cost measures that alone
+	cargo bench --locked --bench measure -- $(BENCH)
 
 .PHONY: fmt
 fmt: ## Formats the sources

@@ -22,7 +22,7 @@ use super::{
     metrics,
     plumbline::{BINARY, Controller},
     process::Memory,
-    table::{Table, mebibytes, microseconds, note, ratio},
+    table::{Table, mebibytes, microseconds, note},
     target,
 };
 
@@ -177,10 +177,10 @@ async fn busy(
     tell_memory(table, "1,000 validations with 3 checks each", memory);
     let late = metrics::quantile(&text, &text_after, "plumbline_run_lateness_seconds", 0.99);
     table.hold(
-        "lateness of runs, p99, as a share of the interval",
+        "upper bound of the lateness of runs, p99, as a share of the interval",
         late / INTERVAL.as_secs_f64(),
         0.1,
-        |share| format!("at most {}", ratio(share)),
+        |share| format!("{:.2} %", 100.0 * share),
     );
     let cost = on_cpu_after - on_cpu;
     table.tell("processor time per check", microseconds(cost / passed));
