@@ -8,9 +8,12 @@ mod coalesce;
 mod error;
 mod hub;
 mod metrics;
+mod mutation;
+mod operations;
 mod registry;
 mod release;
 mod render;
+mod rollout;
 mod settings;
 mod target;
 
@@ -21,8 +24,11 @@ use futures::future::BoxFuture;
 pub use error::{Attempt, MalformedReply, Outage, PlatformError, Refusal};
 pub use hub::{Hub, Observer};
 pub use metrics::PlatformMetrics;
+pub use mutation::{MutationError, RefusedBecause};
+pub use operations::Operations;
 pub use registry::RegistryError;
 pub use release::{LiveDeploy, Release};
+pub use rollout::{Accepted, Cause, Circumstances, Phase, Revision, Rollout};
 pub use settings::{BaseUrl, InvalidBaseUrl, PlatformSettings, RenderSettings};
 pub use target::{RenderTarget, Target};
 
