@@ -7,8 +7,8 @@ use k8s_openapi::jiff::Timestamp;
 use super::terms::elapsed;
 use crate::{
     api::{
-        Condition, ConditionStatus, ConditionType, DeploymentValidationStatus, HistoryEntry,
-        HistoryLimits, HistoryVerdict, LastKnownGood,
+        Condition, ConditionStatus, ConditionType, DeploymentValidationStatus, GoodRelease,
+        HistoryEntry, HistoryLimits, HistoryVerdict,
     },
     kubernetes::conditions::find,
     monitor::Snapshot,
@@ -77,7 +77,7 @@ fn release(status: &DeploymentValidationStatus) -> Option<String> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Soak {
     /// It is.
-    Good(LastKnownGood),
+    Good(GoodRelease),
     /// It will be after this time, if nothing fails.
     Left(Duration),
     /// It is not on the way, or is known already.
@@ -111,8 +111,9 @@ pub fn last_known_good(
     if passed < soak {
         return Soak::Left(soak.saturating_sub(passed));
     }
-    Soak::Good(LastKnownGood {
+    Soak::Good(GoodRelease {
         release,
         validated_at: now,
+        ..GoodRelease::default()
     })
 }
