@@ -187,6 +187,10 @@ pub struct RollbackPlan {
     /// Identifies the attempt: a digest of the validation's uid, the failed release and the number of the attempt.
     #[schemars(length(min = 1, max = 64))]
     pub key: String,
+    /// Generation of the validation that it was decided for: nothing is begun once the spec was edited.
+    #[serde(default)]
+    #[schemars(schema_with = "bounds::count")]
+    pub generation: i64,
     /// The process that recorded it. No other one may begin it.
     #[schemars(length(min = 1, max = 64))]
     pub claimant: String,

@@ -169,6 +169,10 @@ pub struct StepStatus {
     pub service: String,
     /// Where the step stands.
     pub state: StepState,
+    /// The process that recorded the intent to ask the platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub claimant: Option<String>,
     /// The newest deploy of the service before the platform was asked: what the step brings about is newer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
