@@ -1,5 +1,5 @@
 //! The ledger of attempts: what is on record before anything is touched, and what became of it. One trait with two
-//! implementations: `Rollback` objects in a cluster, and a SQLite file without one.
+//! implementations: `Rollback` objects in a cluster, and a `SQLite` file without one.
 
 use std::{error::Error, fmt};
 
