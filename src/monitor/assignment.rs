@@ -57,6 +57,9 @@ pub struct Assignment {
     pub retry_interval: Duration,
     /// The token of a run that was asked for.
     pub requested: Option<String>,
+    /// Whether somebody waits for checks to be confirmed ([`Board::is_confirmed`]): until they are, they run again after the
+    /// retry interval.
+    pub confirm: bool,
 }
 
 /// What an earlier process knew, read from status.

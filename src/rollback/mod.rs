@@ -10,6 +10,7 @@
 //! | `record` | how a record changes |
 //! | `executor` | from the record to the call, and the only file that asks a platform to change anything |
 //! | `follow`, `settle` | what became of a call, by reading the platform |
+//! | `verify` | what the checks say of what was brought back |
 //! | `surroundings` | what an attempt works with and goes by |
 //! | `moment` | the present, for rules that outlive a process |
 
@@ -21,8 +22,9 @@ mod progress;
 mod record;
 mod settle;
 mod surroundings;
+pub mod verify;
 
 pub use executor::{Again, Change, Executor};
 pub use moment::Moment;
-pub use record::reference;
+pub use record::{budgeted_at, reference};
 pub use surroundings::{Evidence, Gate, GateError, Permission, Surroundings, Witness};

@@ -252,6 +252,14 @@ pub fn held(attempt: &Attempt, plan: &RollbackPlan, why: &str) -> RollbackStatus
     status
 }
 
+/// When the attempt counts against a budget: once something may have been asked of the platform, and before while it may
+/// still be.
+#[must_use]
+pub fn budgeted_at(attempt: &Attempt) -> Option<Timestamp> {
+    let open = attempt.status.state.is_none_or(|state| !state.is_final());
+    attempt.status.issued_at.or(open.then_some(attempt.created))
+}
+
 /// A service of which something else is live than an attempt expects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unexpected {

@@ -1,5 +1,6 @@
 //! What the tests share: a real control plane, the controller as a subprocess, targets, a recorder of every status.
 
+pub mod app;
 pub mod control_plane;
 pub mod controller;
 pub mod eventually;

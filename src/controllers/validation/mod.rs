@@ -5,13 +5,14 @@ mod dereference;
 mod history;
 mod observe;
 mod previous;
+mod rollback;
 mod status;
 mod terms;
 mod validate;
 mod watch;
 mod write;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;
 use kube::{
@@ -20,11 +21,11 @@ use kube::{
     runtime::{
         Controller, WatchStreamExt,
         controller::{Action, Config},
-        reflector::{self, ObjectRef},
+        reflector::{ObjectRef, store::Writer},
     },
 };
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch as watch_channel};
 
 use self::{
     dereference::{NotDereferenced, dereference, is_in_doubt, secret_names},
@@ -35,9 +36,12 @@ use self::{
     validate::{retry_interval, validate},
     write::{Address, update_status},
 };
+pub use self::rollback::Rehearsals;
 use super::{
     context::Context,
-    outcome::{NextLook, Rejection, Remedy, Retryable},
+    outcome::{self, NextLook, Rejection, Remedy, Retryable},
+    until,
+    wakes::{Place, heard},
 };
 use crate::{
     api::{DeploymentValidation, DeploymentValidationStatus, Duration as Span, Reason},
@@ -46,7 +50,7 @@ use crate::{
 };
 
 /// A validation as the watch gives it: one that does not decode hurts itself alone.
-type Guarded = DeserializeGuard<DeploymentValidation>;
+pub type Guarded = DeserializeGuard<DeploymentValidation>;
 
 /// Shortest and longest pause before a failed reconcile is tried again.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
@@ -79,22 +83,26 @@ impl Default for ControllerSettings {
     }
 }
 
-/// Watches and reconciles until `shutdown` resolves and what was under way has ended. `wakes` names objects whose
+/// Watches and reconciles until `stopped` says so and what was under way has ended. `wakes` names objects whose
 /// snapshot has changed; `listed` is called once the first list is complete.
 pub async fn run(
     context: Arc<Context>,
     settings: &ControllerSettings,
-    wakes: mpsc::UnboundedReceiver<Subject>,
+    store: Writer<Guarded>,
+    (observed, woken): (
+        mpsc::UnboundedReceiver<Subject>,
+        mpsc::UnboundedReceiver<Place>,
+    ),
     listed: impl FnOnce() + Send + 'static,
-    shutdown: impl Future<Output = ()> + Send + Sync + 'static,
+    stopped: watch_channel::Receiver<bool>,
 ) {
     let objects: Api<Guarded> = match &settings.watch_namespace {
         Some(namespace) => Api::namespaced(context.client.clone(), namespace),
         None => Api::all(context.client.clone()),
     };
-    let (reader, writer) = reflector::store();
+    let reader = store.as_reader();
     let events = watch::events(objects, settings.watch_timeout.get(), context.clone())
-        .reflect(writer)
+        .reflect(store)
         .applied_objects();
     let first_list = reader.clone();
     let ready = async move {
@@ -102,19 +110,28 @@ pub async fn run(
             listed();
         }
     };
-    let wakes = futures::stream::unfold(wakes, |mut wakes| async move {
-        Some((wakes.recv().await?, wakes))
-    });
-    let wakes =
-        wakes.map(|subject| ObjectRef::<Guarded>::new(&subject.name).within(&subject.namespace));
+    let observed = heard(observed)
+        .map(|subject| ObjectRef::<Guarded>::new(&subject.name).within(&subject.namespace));
+    let woken = heard(woken)
+        .map(|place| ObjectRef::<Guarded>::new(&place.name).within(&place.namespace));
+    let wakes = futures::stream::select(observed, woken);
+    // What policies and records say has to be known before anything is said of a validation.
+    let others = async {
+        context.records_listed.wait().await;
+        let _ = context.policies.wait_until_ready().await;
+    };
+    tokio::select! {
+        () = others => {}
+        () = until(stopped.clone()) => return,
+    }
     let controller = Controller::for_stream(events, reader)
         .with_config(Config::default().concurrency(settings.concurrency.max(1)))
         .reconcile_on(wakes)
-        .graceful_shutdown_on(shutdown)
+        .graceful_shutdown_on(until(stopped))
         .run(reconcile, try_again, context)
         .for_each(|ended| async move {
             if let Err(error) = ended {
-                report(&error);
+                outcome::report(&error);
             }
         });
     tokio::join!(ready, controller);
@@ -261,25 +278,9 @@ fn try_again(_: Arc<Guarded>, error: &Retryable, context: Arc<Context>) -> Actio
     let pause = match error {
         Retryable::WriteStatus { .. } | Retryable::ReadStatus { .. } => shortest * 4,
         Retryable::Dereference { .. } => longest / 6,
+        Retryable::Record { .. } => shortest * 2,
     };
     Action::requeue(pause.mul_f64(rand::random_range(0.25..1.0)).max(shortest))
-}
-
-fn report<E: std::error::Error + 'static, Q: std::error::Error + 'static>(
-    error: &kube::runtime::controller::Error<E, Q>,
-) {
-    use kube::runtime::controller::Error;
-    match error {
-        // Deleted between its wake-up and its turn.
-        Error::ObjectNotFound(object) => tracing::debug!(%object, "the object is gone"),
-        // `try_again` has logged it.
-        Error::ReconcilerFailed(..) => {}
-        Error::QueueError(error) => tracing::warn!(
-            error = chain(error),
-            "the controller's queue failed; it goes on"
-        ),
-        Error::RunnerError(error) => tracing::error!(%error, "the controller's runner failed"),
-    }
 }
 
 #[cfg(test)]

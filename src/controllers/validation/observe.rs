@@ -23,6 +23,8 @@ pub struct Observed {
     pub soak: Duration,
     /// How many verdicts are remembered.
     pub history: HistoryLimits,
+    /// What it means for a rollback.
+    pub outlook: Outlook,
 }
 
 /// Has the monitor run what was validated.

@@ -60,6 +60,7 @@ pub fn validate(
             releases: releases.map(|observer| Arc::new(observer) as Arc<dyn ReleaseSource>),
             retry_interval: retry_interval(spec),
             requested: requested(object),
+            confirm: false,
         },
     })
 }
