@@ -124,44 +124,31 @@ pub async fn run(arguments: ControllerArguments) -> Result<(), ControllerError> 
         "the controller starts"
     );
 
-    let parts = Parts::new(settings, &connection)?;
-    let (stop, stopped) = watch::channel(false);
-    let readiness = Readiness::default();
-    let serve = server::serve(
-        listener,
-        parts.metrics,
-        readiness.clone(),
-        until(stopped.clone()),
-    );
     let Parts {
         settings,
         context,
+        actor,
+        wakes,
         woken,
-        ..
-    } = parts;
+        validations,
+        policies,
+        metrics,
+    } = Parts::new(settings, &connection)?;
     let settings = &settings.controller;
+    let (stop, stopped) = watch::channel(false);
+    let readiness = Readiness::default();
+    let serve = server::serve(listener, metrics, readiness.clone(), until(stopped.clone()));
     let control = validation::run(
         context.clone(),
         settings,
-        parts.validations,
-        (parts.wakes, woken.validations),
+        validations,
+        (wakes, woken.validations),
         move || readiness.set(),
         stopped.clone(),
     );
-    let rollbacks = rollback::run(
-        context.clone(),
-        settings,
-        woken.rollbacks,
-        stopped.clone(),
-    );
-    let policies = policy::run(
-        context,
-        settings,
-        parts.policies,
-        woken.policies,
-        stopped,
-    );
-    let monitor = tokio::spawn(parts.actor.run());
+    let rollbacks = rollback::run(context.clone(), settings, woken.rollbacks, stopped.clone());
+    let policies = policy::run(context, settings, policies, woken.policies, stopped);
+    let monitor = tokio::spawn(actor.run());
     let mut work =
         std::pin::pin!(async { tokio::join!(serve, control, rollbacks, policies).0 }.fuse());
     tokio::select! {

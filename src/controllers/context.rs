@@ -109,7 +109,9 @@ impl Context {
                 && reference.is_some_and(|reference| reference.name == policy)
         };
         let validations = self.validations.state();
-        let decoded = validations.iter().filter_map(|guarded| guarded.0.as_ref().ok());
+        let decoded = validations
+            .iter()
+            .filter_map(|guarded| guarded.0.as_ref().ok());
         let mut names: Vec<String> = decoded.filter(uses).map(ResourceExt::name_any).collect();
         names.sort_unstable();
         names

@@ -60,7 +60,9 @@ impl Metrics {
     /// An attempt to roll back has ended.
     pub fn rolled_back(&self, outcome: RollbackState) {
         let outcome = outcome.as_str();
-        self.rollbacks.get_or_create(&RollbackLabels { outcome }).inc();
+        self.rollbacks
+            .get_or_create(&RollbackLabels { outcome })
+            .inc();
     }
 
     /// A status write was sent.

@@ -323,7 +323,7 @@ fn start_run(
     }))
 }
 
-fn start_poll(tasks: &mut JoinSet<Ended>, entry: &Entry) {
+fn start_poll(tasks: &mut JoinSet<Ended>, entry: &mut Entry) {
     let Some(releases) = entry.assignment.releases.clone() else {
         return;
     };

@@ -106,9 +106,7 @@ async fn health(
     let commit = live.and_then(|deploy| deploy.commit.as_ref());
     let broken = shared.broken.lock().unwrap();
     match commit {
-        Some(commit) if !broken.contains(&commit.id) => {
-            (StatusCode::OK, r#"{"status":"ok"}"#)
-        }
+        Some(commit) if !broken.contains(&commit.id) => (StatusCode::OK, r#"{"status":"ok"}"#),
         _ => (StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"down"}"#),
     }
 }

@@ -63,8 +63,8 @@ pub async fn run(
     let reader = store.as_reader();
     let events = watch::events(objects, settings.watch_timeout.get()).reflect(store);
     let events = waking(events, context.clone()).applied_objects();
-    let wakes = heard(wakes)
-        .map(|place| ObjectRef::<Guarded>::new(&place.name).within(&place.namespace));
+    let wakes =
+        heard(wakes).map(|place| ObjectRef::<Guarded>::new(&place.name).within(&place.namespace));
     let config = Config::default()
         .concurrency(settings.concurrency.max(1))
         .debounce(DEBOUNCE);
@@ -167,6 +167,9 @@ async fn write(
 #[expect(clippy::needless_pass_by_value, reason = "the signature is kube's")]
 fn try_again(_: Arc<Guarded>, error: &Retryable, context: Arc<Context>) -> Action {
     context.metrics.retried();
-    tracing::warn!(error = chain(error), "a reconcile failed; it is tried again");
+    tracing::warn!(
+        error = chain(error),
+        "a reconcile failed; it is tried again"
+    );
     Action::requeue(RETRY_PAUSE.mul_f64(rand::random_range(0.5..1.0)))
 }

@@ -56,7 +56,12 @@ pub fn compute(
         }
         Some(message) => {
             conditions.set(ConditionType::Ready, False, Reason::InvalidSpec, &message);
-            conditions.set(ConditionType::Accepted, False, Reason::InvalidSpec, &message);
+            conditions.set(
+                ConditionType::Accepted,
+                False,
+                Reason::InvalidSpec,
+                &message,
+            );
             conditions.set(ConditionType::Stalled, True, Reason::InvalidSpec, &message);
         }
     }
@@ -71,10 +76,7 @@ pub fn compute(
         budget: Some(budget),
         last_rollback: facts.records.last().map(|record| LastRollback {
             name: record.name.name.clone(),
-            outcome: record
-                .status
-                .state
-                .unwrap_or(RollbackState::IntentRecorded),
+            outcome: record.status.state.unwrap_or(RollbackState::IntentRecorded),
         }),
     };
     (status, next)

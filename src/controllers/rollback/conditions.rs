@@ -32,7 +32,11 @@ pub fn with_conditions(
         .filter(|condition| condition.status != Unknown)
         .cloned();
     let (succeeded, reason, message) = match &settled {
-        Some(condition) => (condition.status, condition.reason, condition.message.as_str()),
+        Some(condition) => (
+            condition.status,
+            condition.reason,
+            condition.message.as_str(),
+        ),
         None => (succeeded, reason, message),
     };
     // A settled object that waits, or is done for, is Ready False: Unknown is for what is under way.
@@ -125,13 +129,25 @@ fn approval(
         .as_ref()
         .is_some_and(|plan| plan.approval_required);
     let (holds, reason, message) = if !required {
-        (ConditionStatus::True, Reason::Approved, "no approval is asked for")
+        (
+            ConditionStatus::True,
+            Reason::Approved,
+            "no approval is asked for",
+        )
     } else if attempt.spec.approved {
-        (ConditionStatus::True, Reason::Approved, "a person has approved it")
+        (
+            ConditionStatus::True,
+            Reason::Approved,
+            "a person has approved it",
+        )
     } else if status.state == Some(RollbackState::AwaitingApproval) {
         (ConditionStatus::False, Reason::AwaitingApproval, message)
     } else {
-        (ConditionStatus::False, Reason::AwaitingApproval, "nobody has approved it")
+        (
+            ConditionStatus::False,
+            Reason::AwaitingApproval,
+            "nobody has approved it",
+        )
     };
     conditions.set(ConditionType::Approved, holds, reason, message);
 }
@@ -140,7 +156,11 @@ fn issue(conditions: &mut Conditions<'_>, status: &RollbackStatus) {
     use ConditionStatus::{False, True, Unknown};
     let any = |state: StepState| status.steps.iter().any(|step| step.state == state);
     let (holds, reason, message) = if any(StepState::Issued) {
-        (Unknown, Reason::Issued, "the platform was asked, or is about to be")
+        (
+            Unknown,
+            Reason::Issued,
+            "the platform was asked, or is about to be",
+        )
     } else if any(StepState::Accepted)
         || any(StepState::Done)
         || any(StepState::Failed)
@@ -148,7 +168,11 @@ fn issue(conditions: &mut Conditions<'_>, status: &RollbackStatus) {
     {
         (True, Reason::Issued, "the platform took it")
     } else {
-        (False, Reason::NotIssued, "nothing was asked of the platform that it took")
+        (
+            False,
+            Reason::NotIssued,
+            "nothing was asked of the platform that it took",
+        )
     };
     conditions.set(ConditionType::Issued, holds, reason, message);
 }

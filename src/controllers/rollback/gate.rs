@@ -74,7 +74,11 @@ impl LiveGate {
         let (kind, name) = (K::kind(&()).into_owned(), name.to_owned());
         match timeout(REQUEST_TIMEOUT, objects.get_opt(&name)).await {
             Ok(Ok(object)) => Ok(object),
-            Ok(Err(source)) => Err(GateError(Box::new(ReadError::Failed { kind, name, source }))),
+            Ok(Err(source)) => Err(GateError(Box::new(ReadError::Failed {
+                kind,
+                name,
+                source,
+            }))),
             Err(_) => Err(GateError(Box::new(ReadError::TimedOut { kind, name }))),
         }
     }

@@ -6,7 +6,7 @@ mod locks;
 mod open;
 mod records;
 mod request;
-mod site;
+pub mod site;
 mod watch;
 mod witness;
 
@@ -44,9 +44,8 @@ use crate::{
     clock,
     kubernetes::attempts::attempt_of,
     rollback::{
-        Again, Surroundings,
+        Again, Surroundings, is_proven,
         ledger::{Attempt, LedgerError},
-        naming,
     },
     telemetry::chain,
 };
@@ -72,8 +71,8 @@ pub async fn run(
     let events = watch::events(objects, settings.watch_timeout.get(), context.clone())
         .reflect(writer)
         .applied_objects();
-    let wakes = heard(wakes)
-        .map(|place| ObjectRef::<Guarded>::new(&place.name).within(&place.namespace));
+    let wakes =
+        heard(wakes).map(|place| ObjectRef::<Guarded>::new(&place.name).within(&place.namespace));
     Controller::for_stream(events, reader)
         .with_config(Config::default().concurrency(settings.concurrency.max(1)))
         .reconcile_on(wakes)
@@ -128,9 +127,6 @@ async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Actio
 
 /// Whether the controller has created this record for this attempt: its owner, its key and its name can be recomputed.
 fn is_own(object: &Rollback) -> bool {
-    let Some(plan) = &object.spec.plan else {
-        return false;
-    };
     let Some(uid) = &object.spec.validation_ref.uid else {
         return false;
     };
@@ -138,9 +134,7 @@ fn is_own(object: &Rollback) -> bool {
         .owner_references()
         .iter()
         .any(|owner| owner.controller == Some(true) && owner.uid == *uid);
-    let key = naming::key(uid, &plan.failed_release, plan.attempt);
-    let name = naming::name(&object.spec.validation_ref.name, &key);
-    owned && plan.key == key && object.name_any() == name
+    owned && is_proven(&attempt_of(object))
 }
 
 /// Takes an attempt as far as it goes now.
@@ -229,7 +223,10 @@ async fn refuse(attempt: Attempt, context: &Context) -> Result<Action, LedgerErr
 #[expect(clippy::needless_pass_by_value, reason = "the signature is kube's")]
 fn try_again(_: Arc<Guarded>, error: &Retryable, context: Arc<Context>) -> Action {
     context.metrics.retried();
-    tracing::warn!(error = chain(error), "a pass over an attempt failed; it is made again");
+    tracing::warn!(
+        error = chain(error),
+        "a pass over an attempt failed; it is made again"
+    );
     Action::requeue(jittered(RETRY_PAUSE))
 }
 

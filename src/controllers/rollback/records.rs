@@ -24,9 +24,8 @@ impl Records {
     pub fn note(&self, attempt: Attempt) {
         let mut index = self.index();
         let known = index.records.get(&attempt.name);
-        let is_older = |known: &Arc<Attempt>| {
-            known.uid == attempt.uid && version(known) > version(&attempt)
-        };
+        let is_older =
+            |known: &Arc<Attempt>| known.uid == attempt.uid && version(known) > version(&attempt);
         if !known.is_some_and(is_older) {
             index.remove(&attempt.name);
             index.insert(attempt);
@@ -87,7 +86,10 @@ impl Index {
         }
         if let Some(policy) = &attempt.spec.policy_ref {
             let place = (name.namespace.clone(), policy.name.clone());
-            self.by_policy.entry(place).or_default().insert(name.clone());
+            self.by_policy
+                .entry(place)
+                .or_default()
+                .insert(name.clone());
         }
         self.records.insert(name, Arc::new(attempt));
     }

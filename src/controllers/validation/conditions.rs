@@ -25,7 +25,7 @@ pub(super) fn reject(
     previous: &DeploymentValidationStatus,
     rejection: &Rejection,
     healthy: &str,
-    terms: Terms,
+    terms: Terms<'_>,
 ) -> NextLook {
     let Rejection {
         reason,
@@ -178,7 +178,12 @@ pub(super) fn judge(
         in_trouble: !trouble.is_empty(),
     };
     let said = ready_by(&verdict, standing);
-    conditions.set(ConditionType::Ready, said.status, said.reason, &said.message);
+    conditions.set(
+        ConditionType::Ready,
+        said.status,
+        said.reason,
+        &said.message,
+    );
     conditions.set(
         ConditionType::Accepted,
         True,

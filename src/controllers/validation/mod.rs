@@ -17,7 +17,7 @@ use std::{sync::Arc, time::Duration};
 use futures::StreamExt;
 use kube::{
     Api, ResourceExt,
-    core::{DeserializeGuard, error_boundary::InvalidObject},
+    core::{DeserializeGuard, ObjectMeta, error_boundary::InvalidObject},
     runtime::{
         Controller, WatchStreamExt,
         controller::{Action, Config},
@@ -29,14 +29,18 @@ use tokio::sync::{mpsc, watch as watch_channel};
 
 use self::{
     dereference::{NotDereferenced, dereference, is_in_doubt, secret_names},
-    observe::observe,
+    observe::{Observed, observe},
     previous::{previous, stored},
+    rollback::look,
     status::{Facts, compute},
     terms::Terms,
     validate::{retry_interval, validate},
     write::{Address, update_status},
 };
-pub use self::rollback::Rehearsals;
+pub use self::{
+    rollback::{Rehearsals, as_records, services},
+    status::observed_release,
+};
 use super::{
     context::Context,
     outcome::{self, NextLook, Rejection, Remedy, Retryable},
@@ -45,6 +49,7 @@ use super::{
 };
 use crate::{
     api::{DeploymentValidation, DeploymentValidationStatus, Duration as Span, Reason},
+    clock,
     monitor::Subject,
     telemetry::chain,
 };
@@ -112,8 +117,8 @@ pub async fn run(
     };
     let observed = heard(observed)
         .map(|subject| ObjectRef::<Guarded>::new(&subject.name).within(&subject.namespace));
-    let woken = heard(woken)
-        .map(|place| ObjectRef::<Guarded>::new(&place.name).within(&place.namespace));
+    let woken =
+        heard(woken).map(|place| ObjectRef::<Guarded>::new(&place.name).within(&place.namespace));
     let wakes = futures::stream::select(observed, woken);
     // What policies and records say has to be known before anything is said of a validation.
     let others = async {
@@ -164,12 +169,9 @@ async fn reconcile_object(
     let facts = gather(object, &previous, context).await?;
     if !matches!(facts, Facts::Observed(_)) {
         context.monitor.forget(&uid).await;
+        context.fleet.forget(&uid);
     }
-    let (status, next) = compute(
-        &previous,
-        &facts,
-        terms(object.metadata.generation, context),
-    );
+    let (status, next) = compute(&previous, &facts, terms(&object.metadata, context));
     let next = next.or_sooner(look_again(object, &status, context));
     let address = Address {
         metadata: &object.metadata,
@@ -203,9 +205,16 @@ async fn gather(
         Ok(validated) => validated,
         Err(rejection) => return Ok(Facts::Rejected(rejection)),
     };
-    Ok(Facts::Observed(
-        observe(object, previous, validated, &context.monitor).await,
-    ))
+    let Some(snapshot) = observe(object, previous, validated, &context.monitor).await else {
+        return Ok(Facts::Ending);
+    };
+    let outlook = look(object, previous, &snapshot, context).await?;
+    Ok(Facts::Observed(Box::new(Observed {
+        snapshot,
+        soak: object.spec.soak.get(),
+        history: object.spec.history,
+        outlook,
+    })))
 }
 
 fn is_requested(object: &DeploymentValidation, previous: &DeploymentValidationStatus) -> bool {
@@ -245,15 +254,18 @@ async fn reject_undecodable(
         message: format!("the stored object does not fit its schema; apply it anew: {problem}"),
         remedy: Remedy::SpecChange,
     });
-    let (status, next) = compute(&previous, &facts, terms(metadata.generation, context));
+    let (status, next) = compute(&previous, &facts, terms(metadata, context));
     update_status(&Address { metadata }, &previous, status, context).await?;
     Ok(action(next))
 }
 
-fn terms(generation: Option<i64>, context: &Context) -> Terms {
+fn terms<'a>(metadata: &'a ObjectMeta, context: &Context) -> Terms<'a> {
     Terms {
-        generation: generation.unwrap_or_default(),
+        name: metadata.name.as_deref().unwrap_or_default(),
+        uid: metadata.uid.as_deref().unwrap_or_default(),
+        generation: metadata.generation.unwrap_or_default(),
         now: (context.clock)(),
+        started: clock::started(),
         grace: context.grace,
     }
 }

@@ -2,10 +2,50 @@
 
 use std::{sync::Arc, time::Duration};
 
+use super::{policy::Policy, situation::Situation};
 use crate::{
     api::{HistoryLimits, RollbackState},
+    controllers::context::Context,
     rollback::{Moment, ledger::Attempt},
+    telemetry::chain,
 };
+
+/// The most records that are deleted at one time.
+const MAX_DELETIONS: usize = 10;
+
+/// How long a record is remembered without a policy that says so.
+const REMEMBERED: Duration = Duration::from_hours(24);
+
+/// Deletes the records that nobody needs any more. One that cannot be deleted now is the next look's.
+pub async fn prune(
+    situation: &Situation<'_>,
+    records: &[Arc<Attempt>],
+    policy: &Policy,
+    context: &Context,
+) {
+    let live: Vec<String> = situation
+        .live
+        .iter()
+        .flat_map(|live| &live.services)
+        .map(|service| service.deploy_id.clone())
+        .collect();
+    let remembered = policy.spec().map_or(REMEMBERED, |policy| {
+        let guard = &policy.guard;
+        guard.cooldown.max(guard.budget.per).get()
+    });
+    let limits = situation.object.spec.history;
+    let gone = dispensable(records, &live, limits, remembered, situation.moment);
+    for record in gone.iter().take(MAX_DELETIONS) {
+        match context.ledger.remove(record).await {
+            Ok(()) => context.records.remove(&record.name),
+            Err(error) => tracing::debug!(
+                rollback = %record.name,
+                error = chain(&error),
+                "an old record could not be deleted; it is tried again"
+            ),
+        }
+    }
+}
 
 /// The records, oldest first, that can go: those that have ended, are not about `live`, the deploys that are live now, have
 /// ended longer than `remembered` ago, and are beyond the newest ones that `limits` keep.
@@ -42,7 +82,12 @@ pub fn dispensable(
 
 /// Whether anything that the record found or brought about is live.
 fn is_about(record: &Attempt, live: &[String]) -> bool {
-    let found = record.spec.from.services.iter().map(|deploy| &deploy.deploy_id);
+    let found = record
+        .spec
+        .from
+        .services
+        .iter()
+        .map(|deploy| &deploy.deploy_id);
     let brought = record
         .status
         .steps

@@ -89,7 +89,11 @@ impl Rehearsals {
         let (findings, holds) = match asked {
             Ok(Ok(findings)) => (Some(Arc::new(findings)), INTERVAL),
             Ok(Err(why)) => {
-                tracing::debug!(uid, why, "could not tell whether a rollback would be possible");
+                tracing::debug!(
+                    uid,
+                    why,
+                    "could not tell whether a rollback would be possible"
+                );
                 (known.and_then(|known| known.findings), RETRY)
             }
             Err(_) => (known.and_then(|known| known.findings), RETRY),
