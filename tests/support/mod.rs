@@ -4,6 +4,7 @@ pub mod control_plane;
 pub mod controller;
 pub mod eventually;
 pub mod hostile;
+pub mod intercept;
 pub mod proxy;
 pub mod readers;
 pub mod recorder;
