@@ -8,6 +8,7 @@ mod bad_input;
 mod documentation;
 mod faults;
 mod house;
+mod intercept;
 mod manifests;
 mod permissions;
 mod platforms;

@@ -6,6 +6,7 @@ pub mod controller;
 pub mod description;
 pub mod eventually;
 pub mod hostile;
+pub mod intercept;
 pub mod proxy;
 pub mod readers;
 pub mod recorder;

@@ -67,6 +67,7 @@ impl Scenario {
             namespace: &namespace,
             settings,
             server,
+            authority: None,
         };
         let controller = Controller::start(plane, &options).await;
         let scenario = Self {
