@@ -50,6 +50,7 @@ pub struct Latest<'a> {
 /// What the status says, by what was decided and what is on record.
 #[must_use]
 pub fn standing(decision: &Decision, latest: Latest<'_>, health: &Health) -> Standing {
+    use ConditionStatus::{False, True, Unknown};
     let summary = latest.attempt.and_then(summary);
     let state = latest.attempt.map(|attempt| {
         attempt
@@ -69,7 +70,6 @@ pub fn standing(decision: &Decision, latest: Latest<'_>, health: &Health) -> Sta
         bearing,
         summary: summary.clone(),
     };
-    use ConditionStatus::{False, True, Unknown};
     match state {
         Some(RollbackState::AwaitingApproval) => of_record(
             False,
