@@ -23,6 +23,8 @@ pub mod known_good;
 pub mod moment;
 pub mod naming;
 pub mod plan;
+#[cfg(test)]
+mod samples;
 pub mod schema;
 
 pub use decision::{Decision, Inputs, Proposal, decide};

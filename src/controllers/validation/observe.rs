@@ -12,6 +12,7 @@ use crate::{
     },
     monitor::{Memory, Monitor, SeenRelease, Snapshot, Subject},
     platforms::{LiveDeploy, Release},
+    rollback::CheckDigests,
 };
 
 /// What is known of a validation whose spec is accepted.
@@ -19,6 +20,8 @@ use crate::{
 pub struct Observed {
     /// What the monitor knows; `None` while the process ends.
     pub snapshot: Option<Arc<Snapshot>>,
+    /// What makes each check of the spec the one that it is.
+    pub digests: CheckDigests,
     /// How long every critical check must have passed before the release is the last known good one.
     pub soak: Duration,
     /// How many verdicts are remembered.
@@ -36,6 +39,7 @@ pub async fn observe(
     let memory = memory(previous, assignment.generation);
     Observed {
         snapshot: monitor.assign(subject(object), assignment, memory).await,
+        digests: CheckDigests::of(&object.spec.checks),
         soak: object.spec.soak.get(),
         history: object.spec.history,
     }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use k8s_openapi::jiff::Timestamp;
+
 use super::{
     conditions::{areas, judge, ordered, refusal, reject},
     history,
     observe::Observed,
-    terms::Terms,
+    terms::{Terms, elapsed},
 };
 use crate::{
     api::{
@@ -18,6 +20,10 @@ use crate::{
     controllers::outcome::{NextLook, Rejection},
     kubernetes::conditions::Conditions,
     monitor::{SeenRelease, Snapshot},
+    rollback::{
+        Moment, Quarantine,
+        known_good::{advance, soak},
+    },
 };
 
 /// What the stages before have found out.
@@ -172,16 +178,30 @@ fn watched(
         last_handled_reconcile_at: snapshot.handled.clone(),
     };
     history::remember(&mut status, previous, observed.history, terms.now);
-    let soaked = history::last_known_good(&status, snapshot, observed.soak, terms.now);
-    let soak_left = match soaked {
-        history::Soak::Good(good) => {
-            status.last_known_good = Some(good);
-            None
-        }
-        history::Soak::Left(left) => Some(left),
-        history::Soak::Nothing => None,
-    };
+    let soak_end = known_good(&mut status, observed, snapshot, terms);
+    let soak_left = soak_end.map(|end| elapsed(terms.now, end));
     (status, next.or_sooner(soak_left))
+}
+
+/// Makes the live release the last known good one when its soak is over; gives when it will be.
+fn known_good(
+    status: &mut DeploymentValidationStatus,
+    observed: &Observed,
+    snapshot: &Snapshot,
+    terms: Terms,
+) -> Option<Timestamp> {
+    let live = status.observed_release.clone()?;
+    if !history::has_passed(status) {
+        return None;
+    }
+    let moment = Moment {
+        now: terms.now,
+        started: terms.now,
+    };
+    let checks = observed.digests.standing(snapshot.board.checks());
+    let progress = soak(&checks, snapshot.stale, observed.soak, moment);
+    let quarantine = Quarantine::default();
+    advance(status, &live, &checks, progress, &quarantine, terms.now)
 }
 
 fn names_a_new_release(previous: &DeploymentValidationStatus, snapshot: &Snapshot) -> bool {

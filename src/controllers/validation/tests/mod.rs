@@ -28,6 +28,7 @@ use crate::{
     kubernetes::conditions::find,
     monitor::{SeenRelease, Snapshot},
     platforms::{LiveDeploy, Release},
+    rollback::CheckDigests,
 };
 
 const SPEC: &str = r"
@@ -41,6 +42,7 @@ checks:
 
 /// One validation's life: runs come in, statuses come out.
 struct Life {
+    digests: CheckDigests,
     suite: Arc<Suite>,
     board: Board,
     release: (&'static str, Timestamp),
@@ -59,10 +61,12 @@ impl Life {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let spec: DeploymentValidationSpec = serde_yaml::from_str(spec).unwrap();
         let network = Network::new(&NetworkSettings::default(), Vec::new()).unwrap();
+        let digests = CheckDigests::of(&spec.checks);
         let suite = Arc::new(validate::suite(&spec, &BTreeMap::new(), &network).unwrap());
         let now = Timestamp::from_second(1_000_000).unwrap();
         let board = Board::new(&suite, now);
         Self {
+            digests,
             suite,
             board,
             release: ("dep-1", now),
@@ -128,6 +132,7 @@ impl Life {
                 stale: self.stale,
                 handled: None,
             })),
+            digests: self.digests.clone(),
             soak: Duration::from_mins(1),
             history: crate::api::HistoryLimits::default(),
         };
