@@ -9,13 +9,15 @@ use kube::{
     api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions},
 };
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
 use super::client::{FIELD_MANAGER, REQUEST_TIMEOUT};
 use crate::{
     api::{DeploymentValidation, Rollback, RollbackSpec, RollbackStatus},
-    rollback::ledger::{Attempt, AttemptLedger, AttemptName, Attempts, Created, LedgerError},
+    rollback::{
+        digest,
+        ledger::{Attempt, AttemptLedger, AttemptName, Attempts, Created, LedgerError},
+    },
 };
 
 /// The label with the uid of the validation.
@@ -26,6 +28,9 @@ const POLICY: &str = "plumbline.dev/policy";
 
 /// The longest value of a label.
 const MAX_LABEL_BYTES: usize = 63;
+
+/// Hexadecimal digits of the digest in place of a longer one.
+const LABEL_DIGITS: usize = 32;
 
 /// Records in one page of a list, and the most pages.
 const PAGE: u32 = 500;
@@ -228,12 +233,7 @@ fn label(text: &str) -> String {
     if text.len() <= MAX_LABEL_BYTES {
         return text.to_owned();
     }
-    let digest = Sha256::digest(text);
-    digest
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    digest::of_text(text, LABEL_DIGITS)
 }
 
 async fn within<T>(

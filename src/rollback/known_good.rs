@@ -57,17 +57,12 @@ pub fn advance(
         .as_mut()
         .filter(|good| good.release == live.id);
     match (progress, known) {
-        (Soak::Over, Some(good)) => {
-            refresh(good, live, checks);
-            None
-        }
-        (Soak::Over, None) => {
-            promote(status, live, checks, now);
-            None
-        }
-        (Soak::Until(end), None) => Some(end),
-        (Soak::Until(_), Some(_)) | (Soak::NotBegun, _) => None,
+        (Soak::Over, Some(good)) => refresh(good, live, checks),
+        (Soak::Over, None) => promote(status, live, checks, now),
+        (Soak::Until(end), _) => return Some(end),
+        (Soak::NotBegun, _) => {}
     }
+    None
 }
 
 /// Takes the releases that are `quarantined` away; the newest candidate takes the place of the last known good one.

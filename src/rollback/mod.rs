@@ -13,6 +13,7 @@
 //! | [`plan`] | what is done, service by service |
 //! | [`decision`] | all of this in order: nothing, wait, or roll back |
 //! | [`naming`] | the key and the name of an attempt |
+//! | [`digest`] | short names for long things |
 //! | [`ledger`] | what is on record of each attempt |
 //! | `progress` | what follows for an attempt, by its record alone |
 //! | `record` | how a record changes |
@@ -25,7 +26,7 @@
 pub mod attribution;
 pub mod brake;
 pub mod decision;
-mod digest;
+pub mod digest;
 mod executor;
 mod follow;
 pub mod freeze;
@@ -37,6 +38,8 @@ pub mod naming;
 pub mod plan;
 mod progress;
 mod record;
+#[cfg(test)]
+mod samples;
 pub mod schema;
 mod settle;
 mod surroundings;
