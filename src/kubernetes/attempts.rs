@@ -1,6 +1,9 @@
 //! The ledger of attempts as `Rollback` objects.
 
-use std::{fmt, future::Future};
+use std::{
+    fmt::{self, Write as _},
+    future::Future,
+};
 
 use futures::{FutureExt, future::BoxFuture};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -9,15 +12,13 @@ use kube::{
     api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions},
 };
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
 use super::client::{FIELD_MANAGER, REQUEST_TIMEOUT};
 use crate::{
     api::{DeploymentValidation, Rollback, RollbackSpec, RollbackStatus},
-    rollback::{
-        digest,
-        ledger::{Attempt, AttemptLedger, AttemptName, Attempts, Created, LedgerError},
-    },
+    rollback::ledger::{Attempt, AttemptLedger, AttemptName, Attempts, Created, LedgerError},
 };
 
 /// The label with the uid of the validation.
@@ -29,8 +30,8 @@ const POLICY: &str = "plumbline.dev/policy";
 /// The longest value of a label.
 const MAX_LABEL_BYTES: usize = 63;
 
-/// Hexadecimal digits of the digest in place of a longer one.
-const LABEL_DIGITS: usize = 32;
+/// Bytes of the digest in place of a longer one.
+const LABEL_BYTES: usize = 16;
 
 /// Records in one page of a list, and the most pages.
 const PAGE: u32 = 500;
@@ -233,7 +234,12 @@ fn label(text: &str) -> String {
     if text.len() <= MAX_LABEL_BYTES {
         return text.to_owned();
     }
-    digest::of_text(text, LABEL_DIGITS)
+    let mut digest = String::with_capacity(2 * LABEL_BYTES);
+    for byte in Sha256::digest(text).iter().take(LABEL_BYTES) {
+        // Writing to a text does not fail.
+        let _ = write!(digest, "{byte:02x}");
+    }
+    digest
 }
 
 async fn within<T>(

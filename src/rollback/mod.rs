@@ -13,7 +13,7 @@
 //! | [`plan`] | what is done, service by service |
 //! | [`decision`] | all of this in order: nothing, wait, or roll back |
 //! | [`naming`] | the key and the name of an attempt |
-//! | [`digest`] | short names for long things |
+//! | `digest` | short names for long things |
 //! | [`ledger`] | what is on record of each attempt |
 //! | `progress` | what follows for an attempt, by its record alone |
 //! | `record` | how a record changes |
@@ -26,7 +26,7 @@
 pub mod attribution;
 pub mod brake;
 pub mod decision;
-pub mod digest;
+mod digest;
 mod executor;
 mod follow;
 pub mod freeze;

@@ -13,5 +13,6 @@ mod manifests;
 mod permissions;
 mod platforms;
 mod probes;
+mod rollback;
 mod simulator;
 mod validation;

@@ -273,6 +273,7 @@ fn names_a_new_release(previous: &DeploymentValidationStatus, snapshot: &Snapsho
 }
 
 /// A release as status names it.
+#[must_use]
 pub fn observed_release(seen: &SeenRelease) -> ObservedRelease {
     ObservedRelease {
         id: seen.release.id.clone(),

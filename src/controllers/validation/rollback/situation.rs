@@ -128,6 +128,7 @@ impl Situation<'_> {
 }
 
 /// The services of a validation's target, with their tiers.
+#[must_use]
 pub fn services(object: &DeploymentValidation) -> Vec<Service<'_>> {
     let render = object.spec.target.render.iter();
     render
