@@ -102,6 +102,8 @@ pub struct Snapshot {
     pub stale: bool,
     /// The newest token whose run has ended.
     pub handled: Option<String>,
+    /// Whether somebody waits for checks to be confirmed, so that each pass in a row is news.
+    pub confirm: bool,
 }
 
 impl Snapshot {
@@ -122,9 +124,12 @@ impl Snapshot {
             trouble: _,
             stale,
             handled,
+            confirm,
         } = self;
         *generation == other.generation
-            && *board == other.board
+            && board.checks() == other.board.checks()
+            && (!confirm || *board == other.board)
+            && *confirm == other.confirm
             && *release == other.release
             && self.trouble_message() == other.trouble_message()
             && *stale == other.stale

@@ -336,6 +336,7 @@ impl Entry {
             trouble: self.trouble.clone(),
             stale: self.stale,
             handled: self.handled.clone(),
+            confirm: self.assignment.confirm,
         }
     }
 }

@@ -19,7 +19,10 @@ use crate::{
         validation::status::observed_release,
     },
     monitor::Snapshot,
-    rollback::{CheckDigests, Decision, Goods, ledger::Attempt},
+    rollback::{
+        CheckDigests, Decision, Goods,
+        ledger::{Attempt, AttemptName},
+    },
 };
 
 /// What the verdict means for a rollback, and what else the status has to say of it.
@@ -70,6 +73,7 @@ pub async fn look(
         decision =
             issued.unwrap_or_else(|| situation.decide(spec, &records, &spent, brake.as_ref()));
     }
+    wake_open(&records, context);
     super::records::prune(&situation, &records, &policy, context).await;
     let (findings, rehearsed_until) = rehearse(object, previous, live.as_ref(), context).await;
     let latest = latest(&situation, &records);
@@ -88,6 +92,17 @@ pub async fn look(
         findings,
         next: [decided_until, rehearsed_until].into_iter().flatten().min(),
     })
+}
+
+/// An attempt that is under way may wait for what was just seen.
+fn wake_open(records: &[Arc<Attempt>], context: &Context) {
+    let is_open = |record: &&Arc<Attempt>| {
+        record.status.state.is_some_and(|state| !state.is_final()) && record.spec.plan.is_some()
+    };
+    for record in records.iter().filter(is_open) {
+        let AttemptName { namespace, name } = &record.name;
+        context.wakes.rollback(namespace, name);
+    }
 }
 
 /// The attempt that the status tells of: one that is open, or else the newest that the live release is about.

@@ -144,6 +144,7 @@ impl Life {
                 trouble: None,
                 stale: self.stale,
                 handled: None,
+                confirm: false,
             }),
             soak: Duration::from_mins(1),
             history: crate::api::HistoryLimits::default(),
