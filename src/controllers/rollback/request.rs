@@ -11,21 +11,23 @@ use super::{
 };
 use crate::{
     api::{
-        DeploymentValidation, GoodRelease, PlatformStep, PolicyReference, ReleaseReference,
-        RequestReference, RollbackCause, RollbackMode, RollbackPolicySpec, RollbackState,
-        RollbackStatus,
+        DeploymentValidation, GoodRelease, ObservedRelease, PlannedStep, PlatformStep,
+        PolicyReference, ReleaseReference, RequestReference, RollbackCause, RollbackMode,
+        RollbackPolicySpec, RollbackState, RollbackStatus,
     },
     controllers::{
         context::Context,
         validation::{as_records, observed_release, services},
     },
     monitor::SeenRelease,
+    platforms::Release,
     rollback::{
         Goods, Past, Quarantine, Validation,
         known_good::goals,
         ledger::{Attempt, Created, LedgerError},
         plan::{Ground, resolve},
-        reference, schema,
+        reference,
+        schema::{SchemaVerdict, guard},
     },
     telemetry::chain,
 };
@@ -132,83 +134,42 @@ fn validation(request: &Attempt, context: &Context) -> Option<DeploymentValidati
         .then_some(validation)
 }
 
+/// What an attempt is made on.
+struct Grounds {
+    validation: DeploymentValidation,
+    policy_ref: Option<PolicyReference>,
+    policy: RollbackPolicySpec,
+    live: Release,
+}
+
 /// Makes an attempt of the request, unless something speaks against it.
 async fn make(request: &Attempt, context: &Context) -> Result<Answer, LedgerError> {
-    let rejected = |why: String| Ok(Answer::End(RollbackState::Rejected, why));
-    let name = &request.spec.validation_ref.name;
-    let Some(validation) = validation(request, context) else {
-        return rejected(format!(
-            "validation {name} does not exist in this namespace"
-        ));
+    let grounds = match grounds(request, context).await {
+        Ok(grounds) => grounds,
+        Err(answer) => return Ok(answer),
     };
-    if validation.spec.suspend {
-        return rejected(format!("validation {name} is suspended"));
-    }
-    let (policy_ref, policy) = match policy(request, &validation, context) {
-        Ok(policy) => policy,
-        Err(why) => return rejected(why),
-    };
-    let operations = match site::of_validation(&validation, &request.name.namespace, context).await
-    {
-        Ok(operations) => operations,
-        Err(Unreachable::Gone) => return rejected(format!("validation {name} is gone")),
-        Err(Unreachable::For(why)) => return Ok(Answer::Later(why)),
-    };
-    let live = match operations.release(Instant::now()).await {
-        Ok(live) => live,
-        Err(error) if error.refusal().is_some() => return rejected(chain(&error)),
-        Err(error) => return Ok(Answer::Later(chain(&error))),
-    };
-    if live.id != request.spec.from.release {
-        let why = format!("{} is live, not {}", live.id, request.spec.from.release);
-        return Ok(Answer::End(RollbackState::Superseded, why));
-    }
-    let live_reference = reference(&live);
     let live = observed_release(&SeenRelease {
-        release: live,
+        release: grounds.live.clone(),
         since: (context.clock)(),
     });
-    let records = context
-        .records
-        .of_validation(&validation.uid().unwrap_or_default());
-    let (name, uid) = (validation.name_any(), validation.uid().unwrap_or_default());
+    let (name, uid) = (
+        grounds.validation.name_any(),
+        grounds.validation.uid().unwrap_or_default(),
+    );
+    let records = context.records.of_validation(&uid);
     let named = Validation {
         name: &name,
         uid: &uid,
     };
-    let Past {
-        attempts,
-        quarantine,
-        incident,
-    } = Past::of(named, as_records(&records), &live);
-    if let Some(open) = attempts.open() {
+    let past = Past::of(named, as_records(&records), &live);
+    if let Some(open) = past.attempts.open() {
         return Ok(Answer::Later(format!("attempt {} is under way", open.name)));
     }
-    let status = validation.status.clone().unwrap_or_default();
-    let goal = match goal(request, Goods::of(&status), &live.id, &quarantine) {
-        Ok(goal) => goal,
-        Err(why) => return rejected(why),
+    let (goal, steps) = match planned(request, &grounds, &live, &past) {
+        Ok(planned) => planned,
+        Err(why) => return Ok(Answer::End(RollbackState::Rejected, why)),
     };
-    match schema::guard(None, None, &policy.guard) {
-        schema::SchemaVerdict::Refuse(why) => return rejected(why),
-        // The person who asks is the one to be asked.
-        schema::SchemaVerdict::Pass | schema::SchemaVerdict::Ask(_) => {}
-    }
-    let services = services(&validation);
-    let ground = Ground {
-        services: &services,
-        live: &live,
-        goal: &goal,
-        achieved: &incident.achieved,
-    };
-    let steps = match resolve(ground, &[PlatformStep::default()]) {
-        Ok(steps) if steps.is_empty() => {
-            return rejected(format!("every service runs {} already", goal.release));
-        }
-        Ok(steps) => steps,
-        Err(error) => return rejected(chain(&error)),
-    };
-    if policy.mode == RollbackMode::DryRun {
+    if grounds.policy.mode == RollbackMode::DryRun {
         let told: Vec<String> = steps
             .iter()
             .map(|step| format!("{} {} -> {}", step.service, step.from, step.to))
@@ -217,31 +178,94 @@ async fn make(request: &Attempt, context: &Context) -> Result<Answer, LedgerErro
         return Ok(Answer::End(RollbackState::DryRun, why));
     }
     let opening = Opening {
-        validation: &validation,
-        policy: (policy_ref.as_ref(), &policy),
+        validation: &grounds.validation,
+        policy: (grounds.policy_ref.as_ref(), &grounds.policy),
         trigger: RollbackCause::Manual,
         reason: request.spec.reason.clone().unwrap_or_default(),
-        from: live_reference,
+        from: reference(&grounds.live),
         to: ReleaseReference {
-            release: goal.release.clone(),
-            services: goal.services.clone(),
+            release: goal.release,
+            services: goal.services,
         },
         steps,
-        failed_release: incident.failed_release.to_owned(),
+        failed_release: past.incident.failed_release.to_owned(),
         failed_checks: Vec::new(),
-        attempt: incident.next_attempt,
+        attempt: past.incident.next_attempt,
         approval_until: None,
         requested_by: Some(RequestReference {
             name: request.name.name.clone(),
             uid: request.uid.clone(),
         }),
     };
-    match open(opening, context).await? {
-        Created::New(attempt) => Ok(Answer::Attempt(Box::new(attempt))),
-        Created::Existing(_) => Ok(Answer::Later(
-            "another attempt is being recorded".to_owned(),
-        )),
+    Ok(match open(opening, context).await? {
+        Created::New(attempt) => Answer::Attempt(Box::new(attempt)),
+        Created::Existing(_) => Answer::Later("another attempt is being recorded".to_owned()),
+    })
+}
+
+/// What the request is about, read anew.
+async fn grounds(request: &Attempt, context: &Context) -> Result<Grounds, Answer> {
+    let rejected = |why: String| Answer::End(RollbackState::Rejected, why);
+    let name = &request.spec.validation_ref.name;
+    let validation = validation(request, context).ok_or_else(|| {
+        rejected(format!(
+            "validation {name} does not exist in this namespace"
+        ))
+    })?;
+    if validation.spec.suspend {
+        return Err(rejected(format!("validation {name} is suspended")));
     }
+    let (policy_ref, policy) = policy(request, &validation, context).map_err(rejected)?;
+    let operations = site::of_validation(&validation, &request.name.namespace, context)
+        .await
+        .map_err(|unreachable| match unreachable {
+            Unreachable::Gone => rejected(format!("validation {name} is gone")),
+            Unreachable::For(why) => Answer::Later(why),
+        })?;
+    let live = operations
+        .release(Instant::now())
+        .await
+        .map_err(|error| match error.refusal() {
+            Some(_) => rejected(chain(&error)),
+            None => Answer::Later(chain(&error)),
+        })?;
+    if live.id != request.spec.from.release {
+        let why = format!("{} is live, not {}", live.id, request.spec.from.release);
+        return Err(Answer::End(RollbackState::Superseded, why));
+    }
+    Ok(Grounds {
+        validation,
+        policy_ref,
+        policy,
+        live,
+    })
+}
+
+/// What to go back to, and how; the error says why that cannot be.
+fn planned(
+    request: &Attempt,
+    grounds: &Grounds,
+    live: &ObservedRelease,
+    past: &Past<'_>,
+) -> Result<(GoodRelease, Vec<PlannedStep>), String> {
+    let status = grounds.validation.status.clone().unwrap_or_default();
+    let goal = goal(request, Goods::of(&status), &live.id, &past.quarantine)?;
+    if let SchemaVerdict::Refuse(why) = guard(None, None, &grounds.policy.guard) {
+        // One that asks is answered by the person who asks.
+        return Err(why);
+    }
+    let services = services(&grounds.validation);
+    let ground = Ground {
+        services: &services,
+        live,
+        goal: &goal,
+        achieved: &past.incident.achieved,
+    };
+    let steps = resolve(ground, &[PlatformStep::default()]).map_err(|error| chain(&error))?;
+    if steps.is_empty() {
+        return Err(format!("every service runs {} already", goal.release));
+    }
+    Ok((goal, steps))
 }
 
 /// The policy that the request is made by: the one that it names, the validation's own, or one with every default.
