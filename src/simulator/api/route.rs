@@ -46,11 +46,21 @@ pub enum Route {
     RollBack,
     /// What happened to a service.
     ListEvents,
+    /// The environment variables of a service.
+    ListVariables,
+    /// One environment variable.
+    GetVariable,
+    /// Stores one environment variable.
+    PutVariable,
+    /// Removes one environment variable.
+    DeleteVariable,
+    /// Stores environment variables in place of all there are.
+    ReplaceVariables,
 }
 
 impl Route {
     /// Every route.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 21] = [
         Self::ListOwners,
         Self::GetOwner,
         Self::ListServices,
@@ -67,6 +77,11 @@ impl Route {
         Self::CancelDeploy,
         Self::RollBack,
         Self::ListEvents,
+        Self::ListVariables,
+        Self::GetVariable,
+        Self::PutVariable,
+        Self::DeleteVariable,
+        Self::ReplaceVariables,
     ];
 
     /// Its method.
@@ -117,6 +132,11 @@ impl Route {
             ),
             Self::RollBack => (M::POST, "/v1/services/{serviceId}/rollback"),
             Self::ListEvents => (M::GET, "/v1/services/{serviceId}/events"),
+            Self::ListVariables => (M::GET, "/v1/services/{serviceId}/env-vars"),
+            Self::GetVariable => (M::GET, "/v1/services/{serviceId}/env-vars/{envVarKey}"),
+            Self::PutVariable => (M::PUT, "/v1/services/{serviceId}/env-vars/{envVarKey}"),
+            Self::DeleteVariable => (M::DELETE, "/v1/services/{serviceId}/env-vars/{envVarKey}"),
+            Self::ReplaceVariables => (M::PUT, "/v1/services/{serviceId}/env-vars"),
         }
     }
 }
