@@ -1,6 +1,9 @@
 //! Deploys that are started, stopped and forgotten, each with its entry in the ledger.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -42,6 +45,7 @@ struct Beginning {
     commit: Option<Commit>,
     image: Option<Image>,
     instances: u32,
+    environment: BTreeMap<String, String>,
     /// What was built before; none for what is built anew.
     build: Option<String>,
     rollback_target: Option<String>,
@@ -71,6 +75,21 @@ impl World {
         Ok(deploy)
     }
 
+    /// Starts the deploy of what was pushed last.
+    pub(super) fn deploy_pushed(
+        &mut self,
+        service: &str,
+        now: Timestamp,
+    ) -> Result<Deploy, ControlError> {
+        let index = self.service_at(service)?;
+        let source = Source {
+            of_head: true,
+            ..Source::default()
+        };
+        let phases = (self.pace.usual(true), false);
+        self.deploy_source(index, Trigger::NewCommit, &source, phases, now)
+    }
+
     /// Starts a deploy that is built, as the API asks for it.
     pub(super) fn deploy_anew(
         &mut self,
@@ -93,16 +112,18 @@ impl World {
     ) -> Result<Deploy, ControlError> {
         let index = self.service_at(&of.service_id)?;
         let rolls_back = trigger == Trigger::Rollback;
-        let instances = if rolls_back {
-            of.instances
+        let (instances, environment) = if rolls_back {
+            (of.instances, of.environment.clone())
         } else {
-            self.services[index].instances
+            let stored = self.environment_of(&of.service_id);
+            (self.services[index].instances, stored)
         };
         let beginning = Beginning {
             trigger,
             commit: of.commit.clone(),
             image: of.image.clone(),
             instances,
+            environment,
             build: Some(of.build_id.clone()),
             rollback_target: rolls_back.then(|| of.id.clone()),
             phases: self.phases_of_next(&of.service_id, false),
@@ -200,6 +221,7 @@ impl World {
             commit: self.commit_of(service, source, &id, now),
             image: image_of(service, source),
             instances: service.instances,
+            environment: self.environment_of(&service.id),
             build: None,
             rollback_target: None,
             phases,
@@ -224,6 +246,7 @@ impl World {
             commit,
             image,
             instances,
+            environment,
             build,
             rollback_target,
             phases,
@@ -251,6 +274,7 @@ impl World {
             started_at: None,
             finished_at: None,
             updated_at: created_at,
+            environment,
             build_id: build.unwrap_or_else(|| self.identities.next("bld")),
             plan: Plan { due: None, phases },
         };

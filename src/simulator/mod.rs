@@ -5,9 +5,9 @@
 //! |---|---|
 //! | `server` | the socket: start, serve, stop |
 //! | `api` | Render's routes |
-//! | `control`, `control_routes` | what is changed and seen beside them: a handle, and the same over HTTP |
+//! | `control` | what is changed and seen beside them: a handle, and the same over HTTP |
 //! | `model`, `world` | what exists |
-//! | `operations`, `deploying`, `service_changes` | how it is changed |
+//! | `operations`, `deploying`, `service_changes`, `environment` | how it is changed |
 //! | `rollout`, `events` | how a deploy moves, and what is told about it |
 //! | `query`, `paging`, `wire`, `answer` | Render's ways of writing |
 //! | `budget`, `keys` | who may call, and how often |
@@ -22,10 +22,10 @@ mod api;
 mod budget;
 mod clock;
 mod control;
-mod control_routes;
 mod deploying;
 mod distortion;
 mod effect;
+mod environment;
 mod events;
 mod faults;
 mod holds;
@@ -57,10 +57,10 @@ pub use holds::{Held, HeldAt};
 pub use journal::RecordedRequest;
 pub use ledger::LedgerEntry;
 pub use model::{
-    Commit, Deploy, DeployStatus, Image, MaintenanceMode, Overlap, Service, ServiceType, Suspender,
-    Trigger, Workspace,
+    Commit, Deploy, DeployStatus, Disk, Image, MaintenanceMode, Overlap, Service, ServiceType,
+    Suspender, Trigger, Workspace,
 };
-pub use requests::{NewDeploy, NewKey, NewService, NewWorkspace, Phase};
+pub use requests::{NewCommit, NewDeploy, NewDisk, NewKey, NewService, NewWorkspace, Phase};
 pub use rollout::Pace;
 pub use seed::{Seed, SeedError, SeedService};
 pub use server::{Options, Running, Simulator, SimulatorError};

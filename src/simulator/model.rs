@@ -1,9 +1,15 @@
 //! What exists on the simulated platform.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+/// The instance type that costs nothing.
+pub(super) const FREE: &str = "free";
 
 /// What a service is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -183,6 +189,10 @@ pub struct Service {
     pub head: Option<Commit>,
     /// Whether a push deploys it.
     pub auto_deploy: bool,
+    /// Its instance type; without a meaning for a static site.
+    pub plan: String,
+    /// Its disk, if it has one.
+    pub disk: Option<Disk>,
     /// What visitors see in place of the service; none if that was never set.
     pub maintenance_mode: Option<MaintenanceMode>,
     /// The path that Render asks whether an instance is well.
@@ -197,6 +207,21 @@ pub struct Service {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// A disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Disk {
+    /// `dsk-…`.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its size in gigabytes.
+    #[serde(rename = "sizeGB")]
+    pub size_gb: u32,
+    /// Where it is mounted.
+    pub mount_path: String,
 }
 
 /// A page that is served in place of a service.
@@ -271,6 +296,9 @@ pub struct Deploy {
     pub finished_at: Option<Timestamp>,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// The environment variables of its own that it runs with.
+    #[serde(skip)]
+    pub(super) environment: BTreeMap<String, String>,
     #[serde(skip)]
     pub(super) build_id: String,
     #[serde(skip)]

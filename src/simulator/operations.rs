@@ -16,6 +16,20 @@ use super::{
 /// The most that can exist of each kind of thing.
 const CAPACITY: usize = 10_000;
 
+/// The instance types of services.
+const PLANS: [&str; 10] = [
+    "free",
+    "starter",
+    "starter_plus",
+    "standard",
+    "standard_plus",
+    "pro",
+    "pro_plus",
+    "pro_max",
+    "pro_ultra",
+    "custom",
+];
+
 impl World {
     pub(super) fn create_workspace(
         &mut self,
@@ -47,6 +61,9 @@ impl World {
         if self.service_at(&new.name).is_ok() {
             return Err(ControlError::NameTaken(new.name.clone()));
         }
+        if let Some(plan) = &new.plan {
+            check_plan(plan)?;
+        }
         let owner_id = self.owner_of_new(new, now)?;
         let created_at = self.stamp(now);
         let from_repository = new.image.is_none();
@@ -63,6 +80,8 @@ impl World {
             root_dir: String::new(),
             head: None,
             auto_deploy: new.auto_deploy.unwrap_or(true),
+            plan: new.plan.clone().unwrap_or_else(|| "starter".to_owned()),
+            disk: None,
             maintenance_mode: None,
             health_check_path: "/healthz".to_owned(),
             restarted_at: None,
@@ -89,6 +108,8 @@ impl World {
         self.deploys
             .retain(|deploy| deploy.service_id != service.id);
         self.events.retain(|event| event.service_id != service.id);
+        self.variables.remove(&service.id);
+        self.scripts.remove(&service.id);
         self.changed(
             now,
             "delete service",
@@ -190,6 +211,15 @@ impl World {
         after: Value,
     ) {
         self.ledger.record(now, action, subject, before, after);
+    }
+}
+
+/// Refuses an instance type that the description does not have.
+pub(super) fn check_plan(plan: &str) -> Result<(), ControlError> {
+    if PLANS.contains(&plan) {
+        Ok(())
+    } else {
+        Err(ControlError::Invalid("an instance type of this name"))
     }
 }
 

@@ -39,6 +39,48 @@ pub struct NewService {
     /// Whether a push deploys it. Default: it does.
     #[serde(default)]
     pub auto_deploy: Option<bool>,
+    /// Its instance type, such as `free`. Default: `starter`.
+    #[serde(default)]
+    pub plan: Option<String>,
+}
+
+/// A commit to push to a service's branch.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewCommit {
+    /// Its hash. Default: a new one.
+    #[serde(default)]
+    pub commit: Option<String>,
+    /// Its message.
+    #[serde(default)]
+    pub message: Option<String>,
+}
+
+/// A disk to give to a service.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewDisk {
+    /// Its name.
+    pub name: String,
+    /// Its size in gigabytes.
+    #[serde(rename = "sizeGB")]
+    pub size_gb: u32,
+    /// Where it is mounted.
+    pub mount_path: String,
+}
+
+/// Body of a request that sets an instance type.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Sized {
+    pub(super) plan: String,
+}
+
+/// Body of a request that stores an environment variable.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Stored {
+    pub(super) value: String,
 }
 
 /// A deploy to start.

@@ -14,8 +14,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use super::{
     api,
     clock::{Clock, SystemClock},
-    control::{Control, ControlError},
-    control_routes,
+    control::{self, Control, ControlError},
     rollout::Pace,
     seed::Seed,
     world::World,
@@ -110,7 +109,7 @@ impl Simulator {
             stopped,
         });
         let router = Router::new()
-            .nest("/_simulator", control_routes::router())
+            .nest("/_simulator", control::routes::router())
             .fallback(api::serve)
             .with_state(Arc::clone(&shared));
         let ended = Arc::clone(&shared);

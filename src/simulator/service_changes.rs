@@ -6,9 +6,10 @@ use serde_json::json;
 use super::{
     control::ControlError,
     deploying::Source,
-    model::{Deploy, DeployStatus, Service, Suspender, Trigger},
-    operations::written,
-    requests::NewDeploy,
+    identity,
+    model::{Commit, Deploy, DeployStatus, Disk, FREE, Service, ServiceType, Suspender, Trigger},
+    operations::{check_plan, written},
+    requests::{NewCommit, NewDeploy, NewDisk},
     world::World,
 };
 
@@ -99,6 +100,77 @@ impl World {
         }
         self.replace_service("scale service", service, now)?;
         Ok(())
+    }
+
+    /// Pushes a commit to a service's branch, and starts its deploy if the service deploys what is pushed.
+    pub(super) fn push(
+        &mut self,
+        wanted: &str,
+        new: &NewCommit,
+        now: Timestamp,
+    ) -> Result<Option<Deploy>, ControlError> {
+        let mut service = self.services[self.service_at(wanted)?].clone();
+        if service.image.is_some() {
+            return Err(ControlError::Invalid("a push to what runs an image"));
+        }
+        let deploys = service.auto_deploy && service.suspenders.is_empty();
+        let seed = self.identities.next("push");
+        service.head = Some(Commit {
+            id: new
+                .commit
+                .clone()
+                .unwrap_or_else(|| identity::commit(&seed)),
+            message: new
+                .message
+                .clone()
+                .unwrap_or_else(|| "A simulated change".to_owned()),
+            created_at: self.stamp(now),
+        });
+        let service = self.replace_service("push commit", service, now)?;
+        deploys
+            .then(|| self.deploy_pushed(&service.id, now))
+            .transpose()
+    }
+
+    pub(super) fn set_plan(
+        &mut self,
+        wanted: &str,
+        plan: &str,
+        now: Timestamp,
+    ) -> Result<Service, ControlError> {
+        let mut service = self.services[self.service_at(wanted)?].clone();
+        check_plan(plan)?;
+        if service.disk.is_some() && plan == FREE {
+            return Err(ControlError::Invalid("a disk on the free plan"));
+        }
+        plan.clone_into(&mut service.plan);
+        self.replace_service("set plan", service, now)
+    }
+
+    /// Gives a service a disk, or takes it away.
+    pub(super) fn set_disk(
+        &mut self,
+        wanted: &str,
+        disk: Option<&NewDisk>,
+        now: Timestamp,
+    ) -> Result<Service, ControlError> {
+        let mut service = self.services[self.service_at(wanted)?].clone();
+        let has_none = matches!(
+            service.r#type,
+            ServiceType::StaticSite | ServiceType::CronJob
+        );
+        if disk.is_some() && (has_none || service.plan == FREE || service.instances > 1) {
+            return Err(ControlError::Invalid(
+                "a disk on the free plan, of several instances, or of this type of service",
+            ));
+        }
+        service.disk = disk.map(|disk| Disk {
+            id: self.identities.next("dsk"),
+            name: disk.name.clone(),
+            size_gb: disk.size_gb,
+            mount_path: disk.mount_path.clone(),
+        });
+        self.replace_service("set disk", service, now)
     }
 
     /// Puts a service in the place of the one with its identifier, with an entry in the ledger.

@@ -141,7 +141,10 @@ fn details(service: &Service) -> Value {
     details["env"] = json!(service.runtime);
     details["runtime"] = json!(service.runtime);
     details["region"] = json!(service.region);
-    details["plan"] = json!("starter");
+    details["plan"] = json!(service.plan);
+    if let Some(disk) = &service.disk {
+        details["disk"] = json!(disk);
+    }
     details["envSpecificDetails"] = if service.image.is_some() {
         json!({"dockerCommand": "", "dockerContext": "", "dockerfilePath": ""})
     } else {

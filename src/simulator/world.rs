@@ -10,6 +10,7 @@ use super::{
     budget::Budgets,
     control::ControlError,
     deploying::Phases,
+    environment::Variable,
     faults::Faults,
     holds::Holds,
     identity::Identities,
@@ -38,6 +39,8 @@ pub(super) struct World {
     pub(super) faults: Faults,
     pub(super) holds: Holds,
     pub(super) journal: Journal,
+    /// The environment variables that are stored for each service.
+    pub(super) variables: BTreeMap<String, Vec<Variable>>,
     /// How far reads are behind, if they are.
     pub(super) lag: Option<Lag>,
     /// What the next deploys of a service go through that are started through the API.
@@ -68,6 +71,7 @@ impl World {
             faults: Faults::default(),
             holds: Holds::new(held),
             journal: Journal::default(),
+            variables: BTreeMap::new(),
             lag: None,
             scripts: BTreeMap::new(),
             calls: BTreeMap::new(),

@@ -31,6 +31,11 @@ ROUTES = [
     ("post", "/services/{serviceId}/deploys/{deployId}/cancel"),
     ("post", "/services/{serviceId}/rollback"),
     ("get", "/services/{serviceId}/events"),
+    ("get", "/services/{serviceId}/env-vars"),
+    ("get", "/services/{serviceId}/env-vars/{envVarKey}"),
+    ("put", "/services/{serviceId}/env-vars/{envVarKey}"),
+    ("delete", "/services/{serviceId}/env-vars/{envVarKey}"),
+    ("put", "/services/{serviceId}/env-vars"),
 ]
 
 PROSE = {"description", "summary", "example", "examples", "externalDocs", "tags", "operationId"}

@@ -43,6 +43,7 @@ pub const DEPARTURES: [Departure; 11] = [
             ("get", "/owners"),
             ("get", "/services"),
             ("get", "/services/{serviceId}/deploys"),
+            ("get", "/services/{serviceId}/env-vars"),
         ],
         "400",
     ),
@@ -246,7 +247,11 @@ fn into_json_schema(node: &mut Value, closed: bool) {
             if fields.remove("nullable") == Some(json!(true)) {
                 let schema = Value::Object(std::mem::take(fields));
                 *fields = Map::from_iter([("anyOf".to_owned(), json!([schema, {"type": "null"}]))]);
-            } else if closed && fields.get("type") == Some(&json!("object")) {
+            } else if closed
+                && fields.get("type") == Some(&json!("object"))
+                // Its properties are those of its shapes, which are closed themselves.
+                && !["oneOf", "anyOf", "allOf"].iter().any(|name| fields.contains_key(*name))
+            {
                 fields.entry("additionalProperties").or_insert(json!(false));
             }
         }

@@ -93,15 +93,32 @@ impl Content {
     /// The body, which is an object, as what the route takes. What the description does not have is refused, and so is
     /// null: no property of any body here is described as nullable.
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        parsed(self.json()?)
+    }
+
+    /// The same for a body that is a list of objects.
+    pub(super) fn parse_list<T: DeserializeOwned>(&self) -> Result<Vec<T>, Refusal> {
+        let items = self.json()?.as_array();
+        let items = items.ok_or_else(|| invalid("the body is no list"))?;
+        items.iter().map(parsed).collect()
+    }
+
+    fn json(&self) -> Result<&Value, Refusal> {
         match self {
-            Self::Json(body) if !body.is_object() => Err(invalid("the body is no object")),
             Self::Empty => Err(invalid("a JSON body is required")),
             Self::Other(_) => Err(invalid("the body is no JSON, or not named so")),
             Self::Json(body) if holds_null(body) => Err(invalid("null in the body")),
-            Self::Json(body) => T::deserialize(body)
-                .map_err(|error| invalid(format!("the body is not as described: {error}"))),
+            Self::Json(body) => Ok(body),
         }
     }
+}
+
+fn parsed<T: DeserializeOwned>(object: &Value) -> Result<T, Refusal> {
+    if !object.is_object() {
+        return Err(invalid("the body is not the object that it should be"));
+    }
+    T::deserialize(object)
+        .map_err(|error| invalid(format!("the body is not as described: {error}")))
 }
 
 /// An object within a body. Without this, a list of its values in their order would pass for it.

@@ -10,6 +10,7 @@ mod route;
 mod services;
 mod start;
 mod states;
+mod variables;
 mod wrong;
 
 use std::{sync::Arc, time::Duration};
@@ -149,7 +150,8 @@ impl World {
         let Some(call) = Call::recognise(&incoming.method, &incoming.path) else {
             return Answer::error(StatusCode::NOT_FOUND, "not found");
         };
-        let allowance = self.budgets.take(key, call.route.bucket(), now);
+        let bucket = call.route.bucket();
+        let allowance = self.budgets.take(call.counted(key), bucket, now);
         let answer = if !allowance.allowed {
             Answer::rate_limited()
         } else if incoming.accepts_json {
@@ -200,6 +202,11 @@ impl World {
             Route::CancelDeploy => deploys::cancel(self, asked),
             Route::RollBack => rollback::roll_back(self, asked),
             Route::ListEvents => events::list(self, reach, one, query, now),
+            Route::ListVariables => variables::list(self, asked),
+            Route::GetVariable => variables::get(self, asked),
+            Route::PutVariable => variables::put(self, asked),
+            Route::DeleteVariable => variables::delete(self, asked),
+            Route::ReplaceVariables => variables::replace(self, asked),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{Asked, incoming::object, services};
 use crate::simulator::{
     answer::{Answer, Refusal},
     control::ControlError,
-    model::{MaintenanceMode, Service, ServiceType},
+    model::{FREE, MaintenanceMode, Service, ServiceType},
     query::invalid,
     wire,
     world::World,
@@ -134,6 +134,9 @@ fn set_details(service: &mut Service, details: Details) -> Result<(), Refusal> {
     }
     if let Some(path) = health_check_path {
         service.health_check_path = path;
+    }
+    if maintenance_mode.as_ref().is_some_and(|mode| mode.enabled) && service.plan == FREE {
+        return Err(invalid("maintenance mode is not for the free plan"));
     }
     if maintenance_mode.is_some() {
         service.maintenance_mode = maintenance_mode;

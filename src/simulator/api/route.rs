@@ -3,7 +3,10 @@
 use http::Method;
 use serde::{Serialize, Serializer};
 
-use crate::simulator::budget::Bucket;
+use crate::simulator::{
+    budget::{Bucket, Counted},
+    keys::KeyDigest,
+};
 
 /// The most variable parts that a path has.
 const VARIABLES: usize = 2;
@@ -43,11 +46,21 @@ pub enum Route {
     RollBack,
     /// What happened to a service.
     ListEvents,
+    /// The environment variables of a service.
+    ListVariables,
+    /// One environment variable.
+    GetVariable,
+    /// Stores one environment variable.
+    PutVariable,
+    /// Removes one environment variable.
+    DeleteVariable,
+    /// Stores environment variables in place of all there are.
+    ReplaceVariables,
 }
 
 impl Route {
     /// Every route.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 21] = [
         Self::ListOwners,
         Self::GetOwner,
         Self::ListServices,
@@ -64,6 +77,11 @@ impl Route {
         Self::CancelDeploy,
         Self::RollBack,
         Self::ListEvents,
+        Self::ListVariables,
+        Self::GetVariable,
+        Self::PutVariable,
+        Self::DeleteVariable,
+        Self::ReplaceVariables,
     ];
 
     /// Its method.
@@ -80,8 +98,14 @@ impl Route {
 
     /// What its calls are counted with.
     pub(super) fn bucket(self) -> Bucket {
-        match self.method() {
-            Method::GET => Bucket::Reads,
+        match self {
+            Self::PatchService
+            | Self::SuspendService
+            | Self::ResumeService
+            | Self::ScaleService
+            | Self::StartDeploy
+            | Self::RollBack => Bucket::Deploys,
+            _ if self.method() == Method::GET => Bucket::Reads,
             _ => Bucket::Writes,
         }
     }
@@ -108,6 +132,11 @@ impl Route {
             ),
             Self::RollBack => (M::POST, "/v1/services/{serviceId}/rollback"),
             Self::ListEvents => (M::GET, "/v1/services/{serviceId}/events"),
+            Self::ListVariables => (M::GET, "/v1/services/{serviceId}/env-vars"),
+            Self::GetVariable => (M::GET, "/v1/services/{serviceId}/env-vars/{envVarKey}"),
+            Self::PutVariable => (M::PUT, "/v1/services/{serviceId}/env-vars/{envVarKey}"),
+            Self::DeleteVariable => (M::DELETE, "/v1/services/{serviceId}/env-vars/{envVarKey}"),
+            Self::ReplaceVariables => (M::PUT, "/v1/services/{serviceId}/env-vars"),
         }
     }
 }
@@ -128,6 +157,16 @@ pub(super) struct Call<'path> {
 }
 
 impl<'path> Call<'path> {
+    /// Whose calls this one is counted with, if this key makes it.
+    pub(super) fn counted(&self, key: &KeyDigest) -> Counted {
+        match self.route.bucket() {
+            Bucket::Deploys => Counted::Service(self.variables[0].to_owned()),
+            Bucket::Reads | Bucket::Creations | Bucket::Logs | Bucket::Writes => {
+                Counted::Key(key.clone())
+            }
+        }
+    }
+
     /// The route that a request is for, if it is one of ours.
     pub(super) fn recognise(method: &Method, path: &'path str) -> Option<Self> {
         Route::ALL.iter().find_map(|route| {

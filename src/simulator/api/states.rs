@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{Asked, services};
 use crate::simulator::{
     answer::{Answer, Refusal},
-    model::{ServiceType, Suspender},
+    model::{FREE, ServiceType, Suspender},
     query::invalid,
     world::World,
 };
@@ -63,6 +63,11 @@ pub(super) fn scale(world: &mut World, asked: &Asked<'_>) -> Result<Answer, Refu
     }
     if !(1..=MAXIMUM_INSTANCES).contains(&num_instances) {
         return Err(invalid("numInstances is not between 1 and 100"));
+    }
+    if num_instances > 1 && (service.disk.is_some() || service.plan == FREE) {
+        return Err(invalid(
+            "one instance only, with a disk or on the free plan",
+        ));
     }
     let id = service.id.clone();
     world.scale(&id, num_instances, asked.now)?;

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use plumbline::simulator::{
-    Bucket, DeployStatus, Limit, NewDeploy, NewService, Phase, Route, ServiceType, Suspender,
-    Trigger,
+    DeployStatus, NewDeploy, NewService, Phase, Route, ServiceType, Suspender, Trigger,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
+
+mod changes;
+mod data;
+mod refusals;
 
 use super::calls::{Api, KEY};
 use crate::support::requests::validate_request;
@@ -40,6 +43,7 @@ impl Sweep {
         sweep.suspend_and_resume().await;
         sweep.change_services().await;
         sweep.change_deploys().await;
+        sweep.change_variables().await;
         sweep.filter().await;
         sweep.be_refused().await;
         sweep.exceed_the_limit().await;
@@ -193,172 +197,6 @@ impl Sweep {
         let query = format!("type=deploy_ended&startTime={year}&endTime={year}&limit=5");
         let path = format!("/services/{service}/events");
         self.ask(Route::ListEvents, &path, &query).await;
-    }
-
-    async fn be_refused(&mut self) {
-        let service = self.services[0].clone();
-        let missing = [
-            (Route::GetOwner, "/owners/tea-none".to_owned()),
-            (Route::GetService, "/services/srv-none".to_owned()),
-            (
-                Route::ListInstances,
-                "/services/srv-none/instances".to_owned(),
-            ),
-            (Route::ListDeploys, "/services/srv-none/deploys".to_owned()),
-            (
-                Route::GetDeploy,
-                format!("/services/{service}/deploys/dep-none"),
-            ),
-            (Route::ListEvents, "/services/srv-none/events".to_owned()),
-            (Route::PatchService, "/services/srv-none".to_owned()),
-            (
-                Route::SuspendService,
-                "/services/srv-none/suspend".to_owned(),
-            ),
-            (Route::ResumeService, "/services/srv-none/resume".to_owned()),
-            (
-                Route::RestartService,
-                "/services/srv-none/restart".to_owned(),
-            ),
-            (Route::ScaleService, "/services/srv-none/scale".to_owned()),
-            (Route::StartDeploy, "/services/srv-none/deploys".to_owned()),
-            (
-                Route::CancelDeploy,
-                format!("/services/{service}/deploys/dep-none/cancel"),
-            ),
-            (Route::RollBack, "/services/srv-none/rollback".to_owned()),
-            (Route::RollBack, format!("/services/{service}/rollback")),
-        ];
-        for (route, path) in missing {
-            self.get(route, &path).await;
-        }
-        let paged = [
-            (Route::ListOwners, "/owners".to_owned()),
-            (Route::ListServices, "/services".to_owned()),
-            (Route::ListDeploys, format!("/services/{service}/deploys")),
-            (Route::ListEvents, format!("/services/{service}/events")),
-        ];
-        for (route, path) in paged {
-            self.get(route, &format!("{path}?limit=0")).await;
-            self.ask(route, &path, "cursor=not one of ours").await;
-        }
-        let authorization = format!("Bearer {KEY}");
-        for (route, path) in self.every_path() {
-            self.send(route, &path, &[], &Value::Null).await;
-            let html = [
-                ("authorization", authorization.as_str()),
-                ("accept", "text/html"),
-            ];
-            self.send(route, &path, &html, &Value::Null).await;
-        }
-    }
-
-    async fn change_services(&mut self) {
-        let plenty = Limit {
-            calls: 10_000,
-            window_seconds: 60,
-        };
-        self.api
-            .control()
-            .set_limit(Bucket::Writes, plenty)
-            .unwrap();
-        for service in self.services.clone() {
-            let path = format!("/services/{service}");
-            let owner = self.api.control().service(&service).unwrap().owner_id;
-            let image = json!({"ownerId": owner, "imagePath": "docker.io/library/nginx:2"});
-            let mode = json!({"enabled": true, "uri": "https://example.com/back-soon"});
-            for body in [
-                json!({"autoDeploy": "no"}),
-                json!({"autoDeploy": "yes", "name": format!("renamed {service}")}),
-                json!({"branch": "next", "rootDir": "server"}),
-                json!({ "image": image }),
-                json!({"serviceDetails": {"maintenanceMode": mode, "healthCheckPath": "/up"}}),
-                json!({"name": "renamed"}),
-            ] {
-                self.change(Route::PatchService, &path, body).await;
-                self.read(&service).await;
-            }
-            for instances in [2, 0] {
-                let body = json!({ "numInstances": instances });
-                self.change(Route::ScaleService, &format!("{path}/scale"), body)
-                    .await;
-            }
-            for (route, end) in [
-                (Route::RestartService, "restart"),
-                (Route::SuspendService, "suspend"),
-                (Route::RestartService, "restart"),
-                (Route::ResumeService, "resume"),
-            ] {
-                self.change(route, &format!("{path}/{end}"), Value::Null)
-                    .await;
-                self.read(&service).await;
-            }
-            self.api.clock.advance(Duration::from_mins(1));
-        }
-    }
-
-    async fn change_deploys(&mut self) {
-        for service in self.services.clone() {
-            let path = format!("/services/{service}/deploys");
-            let target = self.api.live(&service);
-            let image = "docker.io/library/nginx:3";
-            for body in [
-                json!({"deployMode": "deploy_only"}),
-                json!({"clearCache": "clear"}),
-                json!({"commitId": "c0ffee"}),
-                json!({ "imageUrl": image }),
-            ] {
-                self.change(Route::StartDeploy, &path, body).await;
-                self.api.clock.advance(Duration::from_mins(1));
-            }
-            let newest = self.api.live(&service);
-            let failed = self.api.live(&service);
-            let control = self.api.control();
-            control
-                .set_deploy_status(&failed, DeployStatus::UpdateFailed)
-                .unwrap();
-            control.expire_artifact(&newest).unwrap();
-            let rollback = format!("/services/{service}/rollback");
-            for target in [&target, &newest, &failed] {
-                let body = json!({ "deployId": target });
-                self.change(Route::RollBack, &rollback, body).await;
-                self.read(&service).await;
-            }
-            self.change(Route::StartDeploy, &path, json!({})).await;
-            let waiting = self.api.control().deploys(&service).unwrap()[0].id.clone();
-            for _ in 0..2 {
-                let cancel = format!("{path}/{waiting}/cancel");
-                self.change(Route::CancelDeploy, &cancel, Value::Null).await;
-            }
-            self.api.clock.advance(Duration::from_mins(1));
-            self.read(&service).await;
-        }
-    }
-
-    async fn exceed_the_limit(&mut self) {
-        let none = Limit {
-            calls: 0,
-            window_seconds: 60,
-        };
-        for bucket in [Bucket::Reads, Bucket::Writes] {
-            self.api.control().set_limit(bucket, none).unwrap();
-        }
-        for (route, path) in self.every_path() {
-            self.get(route, &path).await;
-        }
-    }
-
-    fn every_path(&self) -> Vec<(Route, String)> {
-        let service = &self.services[0];
-        let owner = self.api.control().service(service).unwrap().owner_id;
-        let deploy = &self.api.control().deploys(service).unwrap()[0].id;
-        let concrete = |route: Route| {
-            let path = route.path().trim_start_matches("/v1");
-            path.replace("{ownerId}", &owner)
-                .replace("{serviceId}", service)
-                .replace("{deployId}", deploy)
-        };
-        Route::ALL.map(|route| (route, concrete(route))).to_vec()
     }
 
     async fn read_everything(&mut self) {

@@ -11,13 +11,13 @@ use axum::{
 use http::StatusCode;
 use serde_json::json;
 
-use super::{
+use super::{Control, ControlError};
+use crate::simulator::{
     budget::{Bucket, Limit},
-    control::{Control, ControlError},
     faults::Fault,
     requests::{
-        Behind, NewDeploy, NewKey, NewService, NewWorkspace, Placement, Script, Suspension,
-        Withdrawal,
+        Behind, NewCommit, NewDeploy, NewDisk, NewKey, NewService, NewWorkspace, Placement, Script,
+        Sized, Stored, Suspension, Withdrawal,
     },
     server::Shared,
 };
@@ -38,7 +38,7 @@ impl IntoResponse for ControlError {
 }
 
 /// The routes.
-pub(super) fn router() -> Router<Arc<Shared>> {
+pub(in crate::simulator) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route(
             "/state",
@@ -78,6 +78,15 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/services/{service}/suspend", post(suspend))
         .route("/services/{service}/resume", post(resume))
         .route("/services/{service}/next-deploy", post(next_deploy))
+        .route("/services/{service}/pushes", post(push))
+        .route("/services/{service}/plan", put(set_plan))
+        .route(
+            "/services/{service}/disk",
+            put(set_disk).delete(remove_disk),
+        )
+        .route("/services/{service}/variables", get(variables))
+        .route("/services/{service}/variables/{key}", put(set_variable))
+        .route("/deploys/{deploy}/variables", get(variables_of_deploy))
         .route("/deploys/{deploy}/status", put(set_deploy_status))
         .route("/deploys/{deploy}/artifact", delete(expire_artifact))
         .route("/keys", post(accept_key).delete(withdraw_key))
@@ -128,6 +137,60 @@ async fn next_deploy(
     Json(Script { phases }): Json<Script>,
 ) -> Done {
     done(control.next_deploy_phases(&service, &phases))
+}
+
+async fn push(
+    State(control): State<Control>,
+    Path(service): Path<String>,
+    commit: Option<Json<NewCommit>>,
+) -> Outcome<impl serde::Serialize> {
+    let Json(commit) = commit.unwrap_or_default();
+    control.push(&service, &commit).map(Json)
+}
+
+async fn set_plan(
+    State(control): State<Control>,
+    Path(service): Path<String>,
+    Json(Sized { plan }): Json<Sized>,
+) -> Outcome<impl serde::Serialize> {
+    control.set_plan(&service, &plan).map(Json)
+}
+
+async fn set_disk(
+    State(control): State<Control>,
+    Path(service): Path<String>,
+    Json(disk): Json<NewDisk>,
+) -> Outcome<impl serde::Serialize> {
+    control.set_disk(&service, Some(&disk)).map(Json)
+}
+
+async fn remove_disk(
+    State(control): State<Control>,
+    Path(service): Path<String>,
+) -> Outcome<impl serde::Serialize> {
+    control.set_disk(&service, None).map(Json)
+}
+
+async fn variables(
+    State(control): State<Control>,
+    Path(service): Path<String>,
+) -> Outcome<impl serde::Serialize> {
+    control.variables(&service).map(Json)
+}
+
+async fn set_variable(
+    State(control): State<Control>,
+    Path((service, key)): Path<(String, String)>,
+    Json(Stored { value }): Json<Stored>,
+) -> Done {
+    done(control.set_variable(&service, &key, &value))
+}
+
+async fn variables_of_deploy(
+    State(control): State<Control>,
+    Path(deploy): Path<String>,
+) -> Outcome<impl serde::Serialize> {
+    control.variables_of_deploy(&deploy).map(Json)
 }
 
 async fn expire_artifact(State(control): State<Control>, Path(deploy): Path<String>) -> Done {
