@@ -251,7 +251,12 @@ impl Watcher<'_> {
         let limit = self.plan.verification_timeout.get();
         match self.surroundings.witness.evidence(&attempt, &result).await {
             Evidence::Passed => {
-                let message = format!("the checks pass on {}", result.release);
+                let from = &attempt.spec.from.release;
+                let to = attempt.spec.to.as_ref().map_or("", |to| &to.release);
+                let message = format!(
+                    "{from} was rolled back to {to}: the checks pass on what is live now, {}",
+                    result.release
+                );
                 self.end(attempt, RollbackState::Verified, &message).await
             }
             Evidence::Failed(why) => {
