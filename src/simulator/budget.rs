@@ -13,6 +13,8 @@ use super::keys::KeyDigest;
 pub enum Bucket {
     /// Every GET.
     Reads,
+    /// Everything else.
+    Writes,
 }
 
 impl Bucket {
@@ -20,6 +22,7 @@ impl Bucket {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Reads => "reads",
+            Self::Writes => "writes",
         }
     }
 }
@@ -59,12 +62,15 @@ pub(super) struct Budgets {
 
 impl Default for Budgets {
     fn default() -> Self {
-        let reads = Limit {
-            calls: 400,
+        let a_minute = |calls| Limit {
+            calls,
             window_seconds: 60,
         };
         Self {
-            limits: BTreeMap::from([(Bucket::Reads, reads)]),
+            limits: BTreeMap::from([
+                (Bucket::Reads, a_minute(400)),
+                (Bucket::Writes, a_minute(30)),
+            ]),
             windows: HashMap::new(),
         }
     }

@@ -1,7 +1,8 @@
 //! What a test or a person changes and sees, beside Render's API.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -9,9 +10,11 @@ use super::{
     api::Route,
     budget::{Bucket, Limit},
     faults::Fault,
+    holds::Held,
+    journal::RecordedRequest,
     ledger::LedgerEntry,
     model::{Deploy, DeployStatus, Service, Suspender, Workspace},
-    requests::{NewDeploy, NewKey, NewService, NewWorkspace},
+    requests::{NewDeploy, NewKey, NewService, NewWorkspace, Phase},
     server::Shared,
     world::World,
 };
@@ -31,6 +34,9 @@ pub enum ControlError {
     /// No such fault.
     #[error("there is no fault {0}")]
     UnknownFault(u64),
+    /// No such held call.
+    #[error("there is no held call {0}")]
+    UnknownHold(u64),
     /// No such API key.
     #[error("there is no such API key")]
     UnknownKey,
@@ -43,6 +49,23 @@ pub enum ControlError {
     /// The request makes no sense.
     #[error("{0} cannot be")]
     Invalid(&'static str),
+}
+
+impl ControlError {
+    /// The status that tells it over HTTP.
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::UnknownWorkspace(_)
+            | Self::UnknownService(_)
+            | Self::UnknownDeploy(_)
+            | Self::UnknownFault(_)
+            | Self::UnknownHold(_)
+            | Self::UnknownKey => StatusCode::NOT_FOUND,
+            Self::NameTaken(_) => StatusCode::CONFLICT,
+            Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Invalid(_) => StatusCode::BAD_REQUEST,
+        }
+    }
 }
 
 /// A handle on a running simulator. Clones are handles on the same one.
@@ -153,15 +176,76 @@ impl Control {
         self.calls().get(&route).copied().unwrap_or_default()
     }
 
-    /// Counts calls from 0 again.
+    /// Counts calls from 0 again, and forgets [`Control::requests`].
     pub fn forget_calls(&self) {
-        self.shared.world().calls.clear();
+        let mut world = self.shared.world();
+        world.calls.clear();
+        world.journal.clear();
     }
 
     /// The changes since the start or a reset, oldest first; the newest 10,000 of them.
     #[must_use]
     pub fn ledger(&self) -> Vec<LedgerEntry> {
         self.shared.world().ledger.entries()
+    }
+
+    /// The changes that calls of Render's API made, as [`Control::ledger`] has them.
+    #[must_use]
+    pub fn mutations(&self) -> Vec<LedgerEntry> {
+        let mut entries = self.ledger();
+        entries.retain(|entry| entry.method.is_some());
+        entries
+    }
+
+    /// The calls of Render's API since the start, a reset or [`Control::forget_calls`], oldest first; the newest 10,000 of
+    /// them, answered or not. No key is in them.
+    #[must_use]
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.shared.world().journal.requests()
+    }
+
+    /// Forgets what was built for a deploy: nobody can go back to it any more, nor to one that shares its build.
+    pub fn expire_artifact(&self, deploy: &str) -> Result<(), ControlError> {
+        self.change(|world, now| world.expire_artifact(deploy, now))
+    }
+
+    /// Decides what the next deploy of a service goes through that is started through Render's API, a rollback as well.
+    /// Called again before that, it decides about the one after.
+    pub fn next_deploy_phases(&self, service: &str, phases: &[Phase]) -> Result<(), ControlError> {
+        self.change(|world, _| world.script_next(service, phases))
+    }
+
+    /// From now on, reads of deploys, instances and events show what changes only after this time, at most 24 h. What has
+    /// changed until now stays to be seen. No time ends it.
+    pub fn set_lag(&self, behind: Duration) -> Result<(), ControlError> {
+        self.change(|world, _| world.set_lag(behind))
+    }
+
+    /// The calls that [`Effect::HoldBefore`](super::Effect::HoldBefore) and [`Effect::HoldAfter`](super::Effect::HoldAfter)
+    /// hold now, oldest first.
+    #[must_use]
+    pub fn held(&self) -> Vec<Held> {
+        self.shared.world().holds.held()
+    }
+
+    /// Waits until a call is held; the oldest one. It has no limit of its own.
+    pub async fn until_held(&self) -> Held {
+        loop {
+            self.shared.holding().await;
+            if let Some(held) = self.held().into_iter().next() {
+                return held;
+            }
+        }
+    }
+
+    /// Lets a held call go on. When this returns, what it asked for is done; its answer is sent if somebody still waits.
+    pub fn release(&self, held: u64) -> Result<(), ControlError> {
+        self.change(|world, now| world.release(held, now))
+    }
+
+    /// Drops a held call: it has no effect from here on, and its connection is closed without an answer.
+    pub fn discard(&self, held: u64) -> Result<(), ControlError> {
+        self.change(|world, _| world.holds.discard(held))
     }
 
     /// Returns to the state at the start: what was created, faults, counts and the ledger are gone.

@@ -1,6 +1,6 @@
 //! The handle's methods over HTTP, under `/_simulator`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -15,7 +15,10 @@ use super::{
     budget::{Bucket, Limit},
     control::{Control, ControlError},
     faults::Fault,
-    requests::{NewDeploy, NewKey, NewService, NewWorkspace, Placement, Suspension, Withdrawal},
+    requests::{
+        Behind, NewDeploy, NewKey, NewService, NewWorkspace, Placement, Script, Suspension,
+        Withdrawal,
+    },
     server::Shared,
 };
 
@@ -30,16 +33,7 @@ impl FromRef<Arc<Shared>> for Control {
 
 impl IntoResponse for ControlError {
     fn into_response(self) -> Response {
-        let status = match self {
-            Self::UnknownWorkspace(_)
-            | Self::UnknownService(_)
-            | Self::UnknownDeploy(_)
-            | Self::UnknownFault(_)
-            | Self::UnknownKey => StatusCode::NOT_FOUND,
-            Self::NameTaken(_) => StatusCode::CONFLICT,
-            Self::Full(_) | Self::Invalid(_) => StatusCode::BAD_REQUEST,
-        };
-        (status, Json(json!({ "message": self.to_string() }))).into_response()
+        (self.status(), Json(json!({ "message": self.to_string() }))).into_response()
     }
 }
 
@@ -59,6 +53,21 @@ pub(super) fn router() -> Router<Arc<Shared>> {
             get(async |State(control): State<Control>| Json(control.calls())).delete(forget_calls),
         )
         .route(
+            "/mutations",
+            get(async |State(control): State<Control>| Json(control.mutations())),
+        )
+        .route(
+            "/requests",
+            get(async |State(control): State<Control>| Json(control.requests())),
+        )
+        .route(
+            "/held",
+            get(async |State(control): State<Control>| Json(control.held())),
+        )
+        .route("/held/{held}", delete(discard))
+        .route("/held/{held}/release", post(release))
+        .route("/lag", put(set_lag))
+        .route(
             "/reset",
             post(async |State(control): State<Control>| done(control.reset())),
         )
@@ -68,9 +77,11 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/services/{service}/deploys", post(start_deploy))
         .route("/services/{service}/suspend", post(suspend))
         .route("/services/{service}/resume", post(resume))
+        .route("/services/{service}/next-deploy", post(next_deploy))
         .route("/deploys/{deploy}/status", put(set_deploy_status))
+        .route("/deploys/{deploy}/artifact", delete(expire_artifact))
         .route("/keys", post(accept_key).delete(withdraw_key))
-        .route("/limits/reads", put(limit_reads))
+        .route("/limits/{bucket}", put(set_limit))
         .route("/faults", post(add_fault).delete(clear_faults))
         .route("/faults/{fault}", delete(remove_fault))
         .fallback(async || StatusCode::NOT_FOUND)
@@ -111,6 +122,33 @@ async fn set_deploy_status(
     control.set_deploy_status(&deploy, status).map(Json)
 }
 
+async fn next_deploy(
+    State(control): State<Control>,
+    Path(service): Path<String>,
+    Json(Script { phases }): Json<Script>,
+) -> Done {
+    done(control.next_deploy_phases(&service, &phases))
+}
+
+async fn expire_artifact(State(control): State<Control>, Path(deploy): Path<String>) -> Done {
+    done(control.expire_artifact(&deploy))
+}
+
+async fn set_lag(
+    State(control): State<Control>,
+    Json(Behind { milliseconds }): Json<Behind>,
+) -> Done {
+    done(control.set_lag(Duration::from_millis(milliseconds)))
+}
+
+async fn release(State(control): State<Control>, Path(held): Path<u64>) -> Done {
+    done(control.release(held))
+}
+
+async fn discard(State(control): State<Control>, Path(held): Path<u64>) -> Done {
+    done(control.discard(held))
+}
+
 async fn suspend(
     State(control): State<Control>,
     Path(service): Path<String>,
@@ -138,8 +176,12 @@ async fn withdraw_key(
     done(control.withdraw_key(&key))
 }
 
-async fn limit_reads(State(control): State<Control>, Json(limit): Json<Limit>) -> Done {
-    done(control.set_limit(Bucket::Reads, limit))
+async fn set_limit(
+    State(control): State<Control>,
+    Path(bucket): Path<Bucket>,
+    Json(limit): Json<Limit>,
+) -> Done {
+    done(control.set_limit(bucket, limit))
 }
 
 async fn add_fault(

@@ -124,6 +124,9 @@ fn trigger(deploy: &Deploy, first: bool) -> Value {
         "clearCache": false,
         "rollback": deploy.trigger == Trigger::Rollback,
     });
+    if let Some(target) = &deploy.rollback_target {
+        trigger["rollbackTargetDeployId"] = json!(target);
+    }
     if let (Trigger::NewCommit, Some(commit)) = (deploy.trigger, &deploy.commit) {
         trigger["newCommit"] = json!(commit.id);
     }

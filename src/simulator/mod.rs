@@ -6,12 +6,14 @@
 //! | `server` | the socket: start, serve, stop |
 //! | `api` | Render's routes |
 //! | `control`, `control_routes` | what is changed and seen beside them: a handle, and the same over HTTP |
-//! | `model`, `world`, `operations` | what exists, and how it is changed |
+//! | `model`, `world` | what exists |
+//! | `operations`, `deploying`, `service_changes` | how it is changed |
 //! | `rollout`, `events` | how a deploy moves, and what is told about it |
 //! | `query`, `paging`, `wire`, `answer` | Render's ways of writing |
 //! | `budget`, `keys` | who may call, and how often |
-//! | `faults`, `distortion` | what goes wrong |
-//! | `ledger` | what was changed, by whom |
+//! | `faults`, `effect`, `distortion` | what goes wrong |
+//! | `holds`, `lag` | calls that wait until they are let go, and reads that are behind |
+//! | `ledger`, `journal` | what was changed, by whom; what was asked for |
 //! | `clock`, `identity`, `seed`, `requests` | time, names, the first state, what can be asked for |
 //! | `target` | apart from Render: a service to check that answers as it is told to |
 
@@ -21,11 +23,16 @@ mod budget;
 mod clock;
 mod control;
 mod control_routes;
+mod deploying;
 mod distortion;
+mod effect;
 mod events;
 mod faults;
+mod holds;
 mod identity;
+mod journal;
 mod keys;
+mod lag;
 mod ledger;
 mod model;
 mod operations;
@@ -35,6 +42,7 @@ mod requests;
 mod rollout;
 mod seed;
 mod server;
+mod service_changes;
 mod target;
 mod wire;
 mod world;
@@ -43,11 +51,14 @@ pub use api::Route;
 pub use budget::{Bucket, Limit};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use control::{Control, ControlError};
-pub use faults::{Effect, Fault};
+pub use effect::Effect;
+pub use faults::Fault;
+pub use holds::{Held, HeldAt};
+pub use journal::RecordedRequest;
 pub use ledger::LedgerEntry;
 pub use model::{
-    Commit, Deploy, DeployStatus, Image, Overlap, Service, ServiceType, Suspender, Trigger,
-    Workspace,
+    Commit, Deploy, DeployStatus, Image, MaintenanceMode, Overlap, Service, ServiceType, Suspender,
+    Trigger, Workspace,
 };
 pub use requests::{NewDeploy, NewKey, NewService, NewWorkspace, Phase};
 pub use rollout::Pace;

@@ -177,8 +177,18 @@ pub struct Service {
     pub branch: Option<String>,
     /// The image it runs, unless it is built from a repository.
     pub image: Option<String>,
+    /// The folder of the repository that it is built from; empty for all of it.
+    pub root_dir: String,
+    /// The newest commit of its branch; none for an image, and before the first push.
+    pub head: Option<Commit>,
     /// Whether a push deploys it.
     pub auto_deploy: bool,
+    /// What visitors see in place of the service; none if that was never set.
+    pub maintenance_mode: Option<MaintenanceMode>,
+    /// The path that Render asks whether an instance is well.
+    pub health_check_path: String,
+    /// When its instances were last started anew without a deploy.
+    pub restarted_at: Option<Timestamp>,
     /// How many instances it has.
     pub instances: u32,
     /// Why it is suspended; empty when it is not.
@@ -187,6 +197,16 @@ pub struct Service {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// A page that is served in place of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaintenanceMode {
+    /// Whether it is served.
+    pub enabled: bool,
+    /// Where it is; empty for Render's own.
+    pub uri: String,
 }
 
 /// A commit.
@@ -235,6 +255,12 @@ pub struct Deploy {
     pub commit: Option<Commit>,
     /// What it runs; none when it was built.
     pub image: Option<Image>,
+    /// How many instances it has.
+    pub instances: u32,
+    /// The deploy that it goes back to; none unless it is a rollback.
+    pub rollback_target: Option<String>,
+    /// Whether what was built for it is still kept, so that one can go back to it.
+    pub artifact_kept: bool,
     /// The deploy that took its place before it ended.
     pub superseded_by: Option<String>,
     /// When it was asked for.

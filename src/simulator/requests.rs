@@ -106,6 +106,20 @@ pub(super) struct Suspension {
     pub(super) by: Suspender,
 }
 
+/// Body of a request that sets what the next deploy goes through.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Script {
+    pub(super) phases: Vec<Phase>,
+}
+
+/// Body of a request that sets how far reads are behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Behind {
+    pub(super) milliseconds: u64,
+}
+
 /// Body of a request that sets a deploy's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

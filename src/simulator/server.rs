@@ -90,8 +90,14 @@ impl Simulator {
             address: asked,
             source,
         };
-        let world = World::new(options.pace, &options.seed, options.clock.now())
-            .map_err(|source| SimulatorError::Seed { source })?;
+        let (held, _) = watch::channel(0);
+        let world = World::new(
+            options.pace,
+            &options.seed,
+            held.clone(),
+            options.clock.now(),
+        )
+        .map_err(|source| SimulatorError::Seed { source })?;
         let listener = TcpListener::bind(asked).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let (stop, stopped) = watch::channel(false);
@@ -100,6 +106,7 @@ impl Simulator {
             clock: options.clock,
             pace: options.pace,
             seed: options.seed,
+            held,
             stopped,
         });
         let router = Router::new()
@@ -172,6 +179,7 @@ pub(super) struct Shared {
     clock: Arc<dyn Clock>,
     pace: Pace,
     seed: Seed,
+    held: watch::Sender<usize>,
     stopped: watch::Receiver<bool>,
 }
 
@@ -190,8 +198,14 @@ impl Shared {
         let _ = self.stopped.clone().wait_for(|stopped| *stopped).await;
     }
 
+    /// Returns when at least one call is held.
+    pub(super) async fn holding(&self) {
+        // An error means that no call will be held any more, and the caller has a limit for that.
+        let _ = self.held.subscribe().wait_for(|held| *held > 0).await;
+    }
+
     pub(super) fn reset(&self) -> Result<(), ControlError> {
-        let fresh = World::new(self.pace, &self.seed, self.now())?;
+        let fresh = World::new(self.pace, &self.seed, self.held.clone(), self.now())?;
         *self.world() = fresh;
         Ok(())
     }

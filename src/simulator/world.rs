@@ -3,14 +3,19 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
 
 use super::{
     api::Route,
     budget::Budgets,
     control::ControlError,
+    deploying::Phases,
     faults::Faults,
+    holds::Holds,
     identity::Identities,
+    journal::Journal,
     keys::{KeyDigest, Reach},
+    lag::Lag,
     ledger::Ledger,
     model::{Deploy, DeployStatus, Event, Service, Workspace},
     rollout::Pace,
@@ -31,14 +36,25 @@ pub(super) struct World {
     pub(super) ledger: Ledger,
     pub(super) budgets: Budgets,
     pub(super) faults: Faults,
+    pub(super) holds: Holds,
+    pub(super) journal: Journal,
+    /// How far reads are behind, if they are.
+    pub(super) lag: Option<Lag>,
+    /// What the next deploys of a service go through that are started through the API.
+    pub(super) scripts: BTreeMap<String, VecDeque<Phases>>,
     pub(super) calls: BTreeMap<Route, u64>,
     pub(super) answered: u64,
     newest: Timestamp,
 }
 
 impl World {
-    /// A platform with what the seed says, at the given time.
-    pub(super) fn new(pace: Pace, seed: &Seed, now: Timestamp) -> Result<Self, ControlError> {
+    /// A platform with what the seed says, at the given time. `held` is told how many calls are held.
+    pub(super) fn new(
+        pace: Pace,
+        seed: &Seed,
+        held: watch::Sender<usize>,
+        now: Timestamp,
+    ) -> Result<Self, ControlError> {
         let mut world = Self {
             pace,
             identities: Identities::default(),
@@ -50,6 +66,10 @@ impl World {
             ledger: Ledger::default(),
             budgets: Budgets::default(),
             faults: Faults::default(),
+            holds: Holds::new(held),
+            journal: Journal::default(),
+            lag: None,
+            scripts: BTreeMap::new(),
             calls: BTreeMap::new(),
             answered: 0,
             newest: Timestamp::MIN,

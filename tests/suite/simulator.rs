@@ -3,10 +3,14 @@
 mod access;
 mod calls;
 mod control;
+mod deploys;
 mod described;
 mod description;
 mod faults;
 mod limits;
+mod outcomes;
 mod paging;
+mod rollback;
 mod rollout;
+mod settings;
 mod sweep;

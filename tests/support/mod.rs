@@ -2,11 +2,13 @@
 
 pub mod control_plane;
 pub mod controller;
+pub mod description;
 pub mod eventually;
 pub mod hostile;
 pub mod proxy;
 pub mod readers;
 pub mod recorder;
+pub mod requests;
 pub mod rules;
 pub mod scenario;
 pub mod target;

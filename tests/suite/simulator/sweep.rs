@@ -2,22 +2,20 @@
 
 use std::time::Duration;
 
-use http::Method;
 use plumbline::simulator::{
     Bucket, DeployStatus, Limit, NewDeploy, NewService, Phase, Route, ServiceType, Suspender,
     Trigger,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{
-    calls::{Api, KEY},
-    description::Description,
-};
+use super::calls::{Api, KEY};
+use crate::support::requests::validate_request;
 
 /// An answer and what was asked.
 pub struct Seen {
     pub route: Route,
     pub status: u16,
+    /// Null if there was none.
     pub body: Value,
 }
 
@@ -40,6 +38,8 @@ impl Sweep {
         sweep.walk_through_statuses().await;
         sweep.pass_through_every_phase().await;
         sweep.suspend_and_resume().await;
+        sweep.change_services().await;
+        sweep.change_deploys().await;
         sweep.filter().await;
         sweep.be_refused().await;
         sweep.exceed_the_limit().await;
@@ -210,6 +210,24 @@ impl Sweep {
                 format!("/services/{service}/deploys/dep-none"),
             ),
             (Route::ListEvents, "/services/srv-none/events".to_owned()),
+            (Route::PatchService, "/services/srv-none".to_owned()),
+            (
+                Route::SuspendService,
+                "/services/srv-none/suspend".to_owned(),
+            ),
+            (Route::ResumeService, "/services/srv-none/resume".to_owned()),
+            (
+                Route::RestartService,
+                "/services/srv-none/restart".to_owned(),
+            ),
+            (Route::ScaleService, "/services/srv-none/scale".to_owned()),
+            (Route::StartDeploy, "/services/srv-none/deploys".to_owned()),
+            (
+                Route::CancelDeploy,
+                format!("/services/{service}/deploys/dep-none/cancel"),
+            ),
+            (Route::RollBack, "/services/srv-none/rollback".to_owned()),
+            (Route::RollBack, format!("/services/{service}/rollback")),
         ];
         for (route, path) in missing {
             self.get(route, &path).await;
@@ -221,17 +239,99 @@ impl Sweep {
             (Route::ListEvents, format!("/services/{service}/events")),
         ];
         for (route, path) in paged {
-            self.ask(route, &path, "limit=0").await;
+            self.get(route, &format!("{path}?limit=0")).await;
             self.ask(route, &path, "cursor=not one of ours").await;
         }
         let authorization = format!("Bearer {KEY}");
         for (route, path) in self.every_path() {
-            self.send(route, &path, &[]).await;
+            self.send(route, &path, &[], &Value::Null).await;
             let html = [
                 ("authorization", authorization.as_str()),
                 ("accept", "text/html"),
             ];
-            self.send(route, &path, &html).await;
+            self.send(route, &path, &html, &Value::Null).await;
+        }
+    }
+
+    async fn change_services(&mut self) {
+        let plenty = Limit {
+            calls: 10_000,
+            window_seconds: 60,
+        };
+        self.api
+            .control()
+            .set_limit(Bucket::Writes, plenty)
+            .unwrap();
+        for service in self.services.clone() {
+            let path = format!("/services/{service}");
+            let owner = self.api.control().service(&service).unwrap().owner_id;
+            let image = json!({"ownerId": owner, "imagePath": "docker.io/library/nginx:2"});
+            let mode = json!({"enabled": true, "uri": "https://example.com/back-soon"});
+            for body in [
+                json!({"autoDeploy": "no"}),
+                json!({"autoDeploy": "yes", "name": format!("renamed {service}")}),
+                json!({"branch": "next", "rootDir": "server"}),
+                json!({ "image": image }),
+                json!({"serviceDetails": {"maintenanceMode": mode, "healthCheckPath": "/up"}}),
+                json!({"name": "renamed"}),
+            ] {
+                self.change(Route::PatchService, &path, body).await;
+                self.read(&service).await;
+            }
+            for instances in [2, 0] {
+                let body = json!({ "numInstances": instances });
+                self.change(Route::ScaleService, &format!("{path}/scale"), body)
+                    .await;
+            }
+            for (route, end) in [
+                (Route::RestartService, "restart"),
+                (Route::SuspendService, "suspend"),
+                (Route::RestartService, "restart"),
+                (Route::ResumeService, "resume"),
+            ] {
+                self.change(route, &format!("{path}/{end}"), Value::Null)
+                    .await;
+                self.read(&service).await;
+            }
+            self.api.clock.advance(Duration::from_mins(1));
+        }
+    }
+
+    async fn change_deploys(&mut self) {
+        for service in self.services.clone() {
+            let path = format!("/services/{service}/deploys");
+            let target = self.api.live(&service);
+            let image = "docker.io/library/nginx:3";
+            for body in [
+                json!({"deployMode": "deploy_only"}),
+                json!({"clearCache": "clear"}),
+                json!({"commitId": "c0ffee"}),
+                json!({ "imageUrl": image }),
+            ] {
+                self.change(Route::StartDeploy, &path, body).await;
+                self.api.clock.advance(Duration::from_mins(1));
+            }
+            let newest = self.api.live(&service);
+            let failed = self.api.live(&service);
+            let control = self.api.control();
+            control
+                .set_deploy_status(&failed, DeployStatus::UpdateFailed)
+                .unwrap();
+            control.expire_artifact(&newest).unwrap();
+            let rollback = format!("/services/{service}/rollback");
+            for target in [&target, &newest, &failed] {
+                let body = json!({ "deployId": target });
+                self.change(Route::RollBack, &rollback, body).await;
+                self.read(&service).await;
+            }
+            self.change(Route::StartDeploy, &path, json!({})).await;
+            let waiting = self.api.control().deploys(&service).unwrap()[0].id.clone();
+            for _ in 0..2 {
+                let cancel = format!("{path}/{waiting}/cancel");
+                self.change(Route::CancelDeploy, &cancel, Value::Null).await;
+            }
+            self.api.clock.advance(Duration::from_mins(1));
+            self.read(&service).await;
         }
     }
 
@@ -240,7 +340,9 @@ impl Sweep {
             calls: 0,
             window_seconds: 60,
         };
-        self.api.control().set_limit(Bucket::Reads, none).unwrap();
+        for bucket in [Bucket::Reads, Bucket::Writes] {
+            self.api.control().set_limit(bucket, none).unwrap();
+        }
         for (route, path) in self.every_path() {
             self.get(route, &path).await;
         }
@@ -284,42 +386,64 @@ impl Sweep {
 
     /// Asks with a query that the description knows.
     async fn ask(&mut self, route: Route, path: &str, query: &str) {
-        let description = Description::with(&[], false);
-        let described = route.path().trim_start_matches("/v1");
-        for pair in query.split('&') {
-            let name = pair.split('=').next().unwrap();
-            assert!(
-                description.takes(described, name),
-                "{described} takes no {name}"
-            );
-        }
         let query = query.replace(' ', "%20");
+        validate_request("GET", &format!("/v1{path}"), &query, None).unwrap();
         self.get(route, &format!("{path}?{query}")).await;
     }
 
     async fn get(&mut self, route: Route, path: &str) {
+        self.call(route, path, &Value::Null).await;
+    }
+
+    /// Asks for a change with a body that the description knows; the answer's status.
+    async fn change(&mut self, route: Route, path: &str, body: Value) -> u16 {
+        let method = route.method();
+        let sent = (!body.is_null()).then_some(&body);
+        validate_request(method.as_str(), &format!("/v1{path}"), "", sent).unwrap();
+        self.call(route, path, &body).await
+    }
+
+    async fn call(&mut self, route: Route, path: &str, body: &Value) -> u16 {
         let authorization = format!("Bearer {KEY}");
         let headers = [
             ("authorization", authorization.as_str()),
             ("accept", "application/json"),
+            ("content-type", "application/json"),
         ];
-        self.send(route, path, &headers).await;
+        self.send(route, path, &headers, body).await
     }
 
-    async fn send(&mut self, route: Route, path: &str, headers: &[(&str, &str)]) {
+    async fn send(
+        &mut self,
+        route: Route,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> u16 {
         let before = self.api.control().calls_of(route);
         let path = format!("/v1{path}");
+        let text = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
         let answer = self
             .api
-            .send(Method::GET, &path, headers, "")
+            .send(route.method(), &path, headers, &text)
             .await
             .unwrap();
         let after = self.api.control().calls_of(route);
         assert_eq!(after, before + 1, "{path} is no call of {route:?}");
+        let status = answer.status.as_u16();
         self.seen.push(Seen {
             route,
-            status: answer.status.as_u16(),
-            body: answer.json(),
+            status,
+            body: if answer.text.is_empty() {
+                Value::Null
+            } else {
+                answer.json()
+            },
         });
+        status
     }
 }
