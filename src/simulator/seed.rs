@@ -1,6 +1,6 @@
 //! What a simulator starts with, and returns to when it is reset.
 
-use std::{io, path::Path};
+use std::{collections::BTreeMap, io, path::Path};
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -28,9 +28,9 @@ pub struct Seed {
     /// Services with their deploys.
     #[serde(default)]
     pub services: Vec<SeedService>,
-    /// How many GETs a key may send.
+    /// How often one may call, where it is not as usual.
     #[serde(default)]
-    pub reads: Option<Limit>,
+    pub limits: BTreeMap<Bucket, Limit>,
 }
 
 /// A service with its deploys, oldest first.
@@ -109,8 +109,8 @@ impl World {
         for key in &seed.keys {
             self.accept_key(key, now)?;
         }
-        if let Some(limit) = seed.reads {
-            self.set_limit(Bucket::Reads, limit, now)?;
+        for (bucket, limit) in &seed.limits {
+            self.set_limit(*bucket, *limit, now)?;
         }
         self.ledger = super::ledger::Ledger::default();
         Ok(())

@@ -149,7 +149,8 @@ impl World {
         let Some(call) = Call::recognise(&incoming.method, &incoming.path) else {
             return Answer::error(StatusCode::NOT_FOUND, "not found");
         };
-        let allowance = self.budgets.take(key, call.route.bucket(), now);
+        let bucket = call.route.bucket();
+        let allowance = self.budgets.take(call.counted(key), bucket, now);
         let answer = if !allowance.allowed {
             Answer::rate_limited()
         } else if incoming.accepts_json {

@@ -3,7 +3,10 @@
 use http::Method;
 use serde::{Serialize, Serializer};
 
-use crate::simulator::budget::Bucket;
+use crate::simulator::{
+    budget::{Bucket, Counted},
+    keys::KeyDigest,
+};
 
 /// The most variable parts that a path has.
 const VARIABLES: usize = 2;
@@ -80,8 +83,14 @@ impl Route {
 
     /// What its calls are counted with.
     pub(super) fn bucket(self) -> Bucket {
-        match self.method() {
-            Method::GET => Bucket::Reads,
+        match self {
+            Self::PatchService
+            | Self::SuspendService
+            | Self::ResumeService
+            | Self::ScaleService
+            | Self::StartDeploy
+            | Self::RollBack => Bucket::Deploys,
+            _ if self.method() == Method::GET => Bucket::Reads,
             _ => Bucket::Writes,
         }
     }
@@ -128,6 +137,16 @@ pub(super) struct Call<'path> {
 }
 
 impl<'path> Call<'path> {
+    /// Whose calls this one is counted with, if this key makes it.
+    pub(super) fn counted(&self, key: &KeyDigest) -> Counted {
+        match self.route.bucket() {
+            Bucket::Deploys => Counted::Service(self.variables[0].to_owned()),
+            Bucket::Reads | Bucket::Creations | Bucket::Logs | Bucket::Writes => {
+                Counted::Key(key.clone())
+            }
+        }
+    }
+
     /// The route that a request is for, if it is one of ours.
     pub(super) fn recognise(method: &Method, path: &'path str) -> Option<Self> {
         Route::ALL.iter().find_map(|route| {

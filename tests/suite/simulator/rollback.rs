@@ -138,6 +138,7 @@ async fn what_cannot_be_gone_back_to_is_refused_and_leaves_no_trace() {
         (Value::Null, 400),
     ];
     for (body, status) in refused {
+        scene.api.clock.advance(Duration::from_mins(1));
         let answer = scene.api.post(&path, &body).await;
         assert_eq!(answer.status.as_u16(), status, "{body}: {answer:?}");
         assert!(answer.json()["message"].is_string());

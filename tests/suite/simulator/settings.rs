@@ -119,6 +119,7 @@ async fn a_patch_that_is_not_as_described_is_refused_as_a_whole() {
         (&service, Value::Null, 400),
     ];
     for (service, body, status) in refused {
+        api.clock.advance(Duration::from_mins(1));
         let answer = patch(&api, service, &body).await;
         assert_eq!(answer.status.as_u16(), status, "{body}: {answer:?}");
     }

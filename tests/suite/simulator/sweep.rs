@@ -258,10 +258,9 @@ impl Sweep {
             calls: 10_000,
             window_seconds: 60,
         };
-        self.api
-            .control()
-            .set_limit(Bucket::Writes, plenty)
-            .unwrap();
+        for bucket in [Bucket::Deploys, Bucket::Writes] {
+            self.api.control().set_limit(bucket, plenty).unwrap();
+        }
         for service in self.services.clone() {
             let path = format!("/services/{service}");
             let owner = self.api.control().service(&service).unwrap().owner_id;
@@ -340,7 +339,7 @@ impl Sweep {
             calls: 0,
             window_seconds: 60,
         };
-        for bucket in [Bucket::Reads, Bucket::Writes] {
+        for bucket in [Bucket::Reads, Bucket::Deploys, Bucket::Writes] {
             self.api.control().set_limit(bucket, none).unwrap();
         }
         for (route, path) in self.every_path() {
