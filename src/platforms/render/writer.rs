@@ -258,3 +258,52 @@ const fn outcome_word(error: &MutationError) -> &'static str {
         MutationError::Unknown(_) => "unknown",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer(base: &str) -> Writer {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let settings = RenderSettings {
+            url: base.parse().unwrap(),
+            ..RenderSettings::default()
+        };
+        let key = SecretString::from("rnd_test");
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Writer::new(&settings, http, &key, PlatformMetrics::default())
+    }
+
+    #[tokio::test]
+    async fn a_process_that_was_held_up_sends_nothing_any_more() {
+        let writer = writer("http://127.0.0.1:1/v1");
+        let service = Service {
+            id: "srv-1".to_owned(),
+            label: "api (srv-1)".to_owned(),
+        };
+        let change = Change {
+            route: ChangeRoute::RollBack,
+            service: &service,
+            body: Value::Null,
+        };
+        let now = Instant::now();
+        let error = writer.send(&change, now - Duration::from_millis(1)).await;
+        let held_up = matches!(
+            error,
+            Err(MutationError::NotSent(PlatformError::Unavailable {
+                source: Outage::TimedOut,
+                ..
+            }))
+        );
+        assert!(held_up, "{error:?}");
+        let error = writer.send(&change, now + Duration::from_secs(5)).await;
+        let tried = matches!(
+            error,
+            Err(MutationError::NotSent(PlatformError::Unavailable {
+                source: Outage::Connection(_),
+                ..
+            }))
+        );
+        assert!(tried, "{error:?}");
+    }
+}

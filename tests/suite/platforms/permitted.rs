@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+use http::Method;
 use plumbline::{
     platforms::{MutationError, Operations, PlatformError, Refusal, Revision},
     simulator::{Effect, NewService, NewWorkspace, Route},
 };
+use serde_json::json;
 
-use super::render::{KEY, Render, target};
+use super::{
+    render::{KEY, PATIENCE, Render, hub, target},
+    stub::{Stub, answer},
+};
 
 const GOAL: &str = "dep-00000000000000000000";
 
@@ -142,4 +147,22 @@ async fn a_key_that_can_be_none_changes_nothing() {
     }
     assert_eq!(changes(&render), 0);
     render.end().await;
+}
+
+#[tokio::test]
+async fn settings_that_were_changed_of_another_service_leave_open_what_was_done() {
+    let stub = Stub::start(|method, _| {
+        let id = if method == Method::GET {
+            "srv-1"
+        } else {
+            "srv-2"
+        };
+        answer(json!({"id": id}).to_string())
+    })
+    .await;
+    let (hub, _) = hub(stub.base(), PATIENCE);
+    let operator = hub.operator(&target(KEY, None, &["srv-1"])).unwrap();
+    let error = operator.stop_automatic_deploys("srv-1").await.unwrap_err();
+    assert!(matches!(error, MutationError::Unknown(_)), "{error:?}");
+    assert_eq!(stub.changes(), 1);
 }

@@ -10,14 +10,17 @@ use std::{
 
 use axum::response::Response;
 use http::{Method, StatusCode, Uri};
-use plumbline::platforms::{
-    Hub, MutationError, Operations, Operator, PlatformError, RefusedBecause, Revision,
+use plumbline::{
+    platforms::{
+        Hub, MutationError, Operations, Operator, PlatformError, RefusedBecause, Revision,
+    },
+    simulator::{Bucket, Limit, Route},
 };
 use serde_json::json;
 use tokio::time::Instant;
 
 use super::{
-    render::{KEY, hub, target},
+    render::{KEY, Render, hub, target},
     stub::{Stub, answer},
 };
 
@@ -201,4 +204,24 @@ async fn a_turn_that_comes_in_time_is_waited_for() {
         "{:?}",
         asked.elapsed()
     );
+}
+
+#[tokio::test]
+async fn once_the_limit_is_known_it_is_never_run_into() {
+    let render = Render::start_with_timeout(TIMEOUT).await;
+    let good = render.service("api");
+    render.deploy("api");
+    let limit = Limit {
+        calls: 4,
+        window_seconds: 60,
+    };
+    render.control().set_limit(Bucket::Deploys, limit).unwrap();
+    let operator = render.operator(&["api"]);
+    for _ in 0..4 {
+        operator.roll_back("api", &good).await.unwrap();
+    }
+    let result = operator.roll_back("api", &good).await.map(|_| ());
+    assert!(held_back(&result).is_some(), "{result:?}");
+    assert_eq!(render.control().calls_of(Route::RollBack), 4);
+    render.end().await;
 }
