@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
-use tokio::time::Instant;
+use tokio::time::{self, Instant};
 
 use super::{
-    LiveDeploy, MutationError, Platform, PlatformError, Service, ServiceReference,
+    Attempt, LiveDeploy, MutationError, Outage, Platform, PlatformError, Service, ServiceReference,
     coalesce::{NotBefore, Reading, Readings},
 };
 
@@ -73,15 +73,23 @@ impl Connection {
     }
 
     /// Changes something about a service, which is looked for anew before it: what its name stood for a while ago may be
-    /// another one's now, or another workspace's.
+    /// another one's now, or another workspace's. After `begin_by` nothing is begun.
     pub(super) async fn change<'a, T>(
         &'a self,
         reference: &'a ServiceReference,
-        change: impl FnOnce(Service) -> BoxFuture<'a, Result<T, MutationError>>,
+        begin_by: Instant,
+        change: impl FnOnce(Service, Instant) -> BoxFuture<'a, Result<T, MutationError>>,
     ) -> Result<T, MutationError> {
-        let found = self.find(reference, Instant::now().into()).await;
+        let finding = self.find(reference, Instant::now().into());
+        let found = match time::timeout_at(begin_by, finding).await {
+            Ok(found) => found,
+            Err(_) => Err(PlatformError::Unavailable {
+                attempt: Attempt::new("looking for the service", &reference.name),
+                source: Outage::TimedOut,
+            }),
+        };
         let service = found.map_err(MutationError::NotSent)?.value;
-        change(service).await
+        change(service, begin_by).await
     }
 
     async fn find(

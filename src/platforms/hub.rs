@@ -48,11 +48,9 @@ impl Hub {
     #[must_use]
     pub fn operator(&self, target: &Target) -> Option<Operator> {
         let resolved = self.registry.resolve(target)?;
-        let consistency_window = resolved.consistency_window;
-        Some(Operator::new(
-            self.observer_of(resolved),
-            consistency_window,
-        ))
+        let (timeout, consistency_window) = (resolved.timeout, resolved.consistency_window);
+        let observer = self.observer_of(resolved);
+        Some(Operator::new(observer, timeout, consistency_window))
     }
 
     fn observer_of(&self, resolved: Resolved) -> Observer {

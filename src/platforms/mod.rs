@@ -22,6 +22,7 @@ mod target;
 use std::fmt;
 
 use futures::future::BoxFuture;
+use tokio::time::Instant;
 
 pub use error::{Attempt, MalformedReply, Outage, PlatformError, Refusal};
 pub use hub::{Hub, Observer};
@@ -75,10 +76,12 @@ pub trait Platform: fmt::Debug + Send + Sync {
 
     /// Keeps a push from deploying the service by itself. Does nothing where the platform has no such thing.
     ///
-    /// Of this and the next two: the service was found just before. The request is sent once, or not at all.
+    /// Of this and the next two: the service was found just before. The request is sent once, or not at all; not at all when
+    /// its turn does not come until `begin_by`.
     fn stop_automatic_deploys<'a>(
         &'a self,
         service: &'a Service,
+        begin_by: Instant,
     ) -> BoxFuture<'a, Result<(), MutationError>>;
 
     /// Brings a service back to its earlier rollout `to`.
@@ -86,6 +89,7 @@ pub trait Platform: fmt::Debug + Send + Sync {
         &'a self,
         service: &'a Service,
         to: &'a str,
+        begin_by: Instant,
     ) -> BoxFuture<'a, Result<Accepted, MutationError>>;
 
     /// Rolls a revision of a service out.
@@ -93,6 +97,7 @@ pub trait Platform: fmt::Debug + Send + Sync {
         &'a self,
         service: &'a Service,
         revision: &'a Revision,
+        begin_by: Instant,
     ) -> BoxFuture<'a, Result<Accepted, MutationError>>;
 }
 

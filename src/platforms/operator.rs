@@ -7,20 +7,23 @@ use tokio::time::Instant;
 
 use super::{
     Accepted, Attempt, Circumstances, MutationError, Observer, Operations, PlatformError, Release,
-    Revision, Rollout, ServiceReference,
+    Revision, Rollout, Service, ServiceReference,
 };
 
 /// The services of one target, by the names that its spec gives them.
 #[derive(Clone, Debug)]
 pub struct Operator {
     observer: Observer,
+    timeout: Duration,
     consistency_window: Duration,
 }
 
 impl Operator {
-    pub(super) fn new(observer: Observer, consistency_window: Duration) -> Self {
+    /// What asks for, and changes, the services that `observer` reads. `timeout` is that of one reading, and of one change.
+    pub(super) fn new(observer: Observer, timeout: Duration, consistency_window: Duration) -> Self {
         Self {
             observer,
+            timeout,
             consistency_window,
         }
     }
@@ -34,8 +37,17 @@ impl Operator {
         })
     }
 
-    fn changeable(&self, name: &str) -> Result<&ServiceReference, MutationError> {
-        self.reference(name).map_err(MutationError::NotSent)
+    /// Changes a service of the target, which is looked for first.
+    async fn change<'a, T>(
+        &'a self,
+        name: &'a str,
+        change: impl FnOnce(Service, Instant) -> BoxFuture<'a, Result<T, MutationError>>,
+    ) -> Result<T, MutationError> {
+        // What is left of twice the timeout is more than it takes to connect.
+        let begin_by = Instant::now() + self.timeout * 3 / 2;
+        let reference = self.reference(name).map_err(MutationError::NotSent)?;
+        let connection = self.observer.connection();
+        connection.change(reference, begin_by, change).await
     }
 }
 
@@ -93,13 +105,11 @@ impl Operations for Operator {
         service: &'a str,
     ) -> BoxFuture<'a, Result<(), MutationError>> {
         async move {
-            let reference = self.changeable(service)?;
-            let connection = self.observer.connection();
-            let change = |service| {
-                let platform = connection.platform();
-                async move { platform.stop_automatic_deploys(&service).await }.boxed()
+            let platform = self.observer.connection().platform();
+            let change = |service, begin_by| {
+                async move { platform.stop_automatic_deploys(&service, begin_by).await }.boxed()
             };
-            connection.change(reference, change).await
+            self.change(service, change).await
         }
         .boxed()
     }
@@ -110,12 +120,11 @@ impl Operations for Operator {
         to: &'a str,
     ) -> BoxFuture<'a, Result<Accepted, MutationError>> {
         async move {
-            let reference = self.changeable(service)?;
-            let connection = self.observer.connection();
-            let change = |service| {
-                async move { connection.platform().roll_back(&service, to).await }.boxed()
+            let platform = self.observer.connection().platform();
+            let change = |service, begin_by| {
+                async move { platform.roll_back(&service, to, begin_by).await }.boxed()
             };
-            connection.change(reference, change).await
+            self.change(service, change).await
         }
         .boxed()
     }
@@ -126,15 +135,17 @@ impl Operations for Operator {
         revision: &'a Revision,
     ) -> BoxFuture<'a, Result<Accepted, MutationError>> {
         async move {
-            let reference = self.changeable(service)?;
-            let connection = self.observer.connection();
-            let change = |service| {
-                let platform = connection.platform();
-                async move { platform.deploy(&service, revision).await }.boxed()
+            let platform = self.observer.connection().platform();
+            let change = |service, begin_by| {
+                async move { platform.deploy(&service, revision, begin_by).await }.boxed()
             };
-            connection.change(reference, change).await
+            self.change(service, change).await
         }
         .boxed()
+    }
+
+    fn sends_within(&self) -> Duration {
+        self.timeout * 2
     }
 
     fn consistency_window(&self) -> Duration {

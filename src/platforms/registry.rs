@@ -48,6 +48,7 @@ pub(super) struct Resolved {
     pub(super) platform: Arc<dyn Platform>,
     pub(super) services: Vec<ServiceReference>,
     pub(super) poll_interval: Duration,
+    pub(super) timeout: Duration,
     pub(super) consistency_window: Duration,
 }
 
@@ -128,6 +129,7 @@ impl Registry {
             )),
             services: target.services.iter().map(reference).collect(),
             poll_interval: settings.poll_interval.get(),
+            timeout: settings.timeout.get(),
             consistency_window: settings.consistency_window.get(),
         }
     }

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::{
     circumstances,
@@ -25,13 +26,14 @@ const COMMIT_DIGITS: RangeInclusive<usize> = 7..=64;
 pub(super) async fn stop_automatic_deploys(
     writer: &Writer,
     service: &Service,
+    begin_by: Instant,
 ) -> Result<(), MutationError> {
     let change = Change {
         route: ChangeRoute::UpdateService,
         service,
         body: json!({"autoDeploy": "no"}),
     };
-    let reply = writer.send(&change).await?;
+    let reply = writer.send(&change, begin_by).await?;
     match id_of(&reply).map_err(|reply| unclear(&change, reply))? {
         Some(id) if id != service.id => Err(unclear(&change, MalformedReply::Identifier)),
         // Whether it took effect, only a reading of the service tells.
@@ -44,6 +46,7 @@ pub(super) async fn roll_back(
     writer: &Writer,
     service: &Service,
     to: &str,
+    begin_by: Instant,
 ) -> Result<Accepted, MutationError> {
     let change = Change {
         route: ChangeRoute::RollBack,
@@ -54,7 +57,7 @@ pub(super) async fn roll_back(
         let reason = "what it should return to has no id that a deploy can have";
         return Err(impossible(change.attempt(), reason));
     }
-    accepted(&change, &writer.send(&change).await?)
+    accepted(&change, &writer.send(&change, begin_by).await?)
 }
 
 /// Starts a rollout of a revision, unless the service cannot run it.
@@ -63,6 +66,7 @@ pub(super) async fn deploy(
     writer: &Writer,
     service: &Service,
     revision: &Revision,
+    begin_by: Instant,
 ) -> Result<Accepted, MutationError> {
     let body = match revision {
         Revision::Commit(commit) => json!({"commitId": commit}),
@@ -78,7 +82,7 @@ pub(super) async fn deploy(
     if let Some(reason) = unfit(&configuration, revision) {
         return Err(impossible(change.attempt(), reason));
     }
-    accepted(&change, &writer.send(&change).await?)
+    accepted(&change, &writer.send(&change, begin_by).await?)
 }
 
 /// Why a service cannot run a revision; `None` when nothing is known to speak against it.

@@ -173,3 +173,91 @@ fn request_id(headers: &HeaderMap) -> String {
         .unwrap_or_default()
         .to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// What comes of a request to this URL, connected within a fifth of a second.
+    async fn failure(url: &str) -> Failure {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .connect_timeout(Duration::from_millis(200))
+            .build()
+            .unwrap();
+        let key = HeaderValue::from_static("Bearer rnd_test");
+        send(http.post(url), &key).await.unwrap_err()
+    }
+
+    /// A server that reads a little of one connection, sends this, and closes it.
+    async fn answering(answer: &'static [u8]) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            let mut bytes = [0; 4096];
+            let read = connection.read(&mut bytes).await.unwrap();
+            assert!(read > 0);
+            connection.write_all(answer).await.unwrap();
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_connected_was_not_sent() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let plain = answering(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        for url in [
+            // Nothing listens.
+            format!("http://{address}/"),
+            // The name has no address.
+            "http://nothing.invalid/".to_owned(),
+            // TLS fails.
+            format!("https://{plain}/"),
+        ] {
+            let failure = failure(&url).await;
+            assert!(
+                matches!(failure, Failure::NotConnected(_)),
+                "{url}: {failure:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_could_not_be_made_in_time_was_not_made() {
+        // It takes connections, and says nothing in answer to TLS.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let failure = failure(&format!("https://{address}/")).await;
+        let Failure::NotConnected(error) = &failure else {
+            panic!("{failure:?}");
+        };
+        assert!(error.is_timeout());
+        assert_eq!(failure.outcome(), "timed_out");
+    }
+
+    #[tokio::test]
+    async fn what_broke_on_a_connection_may_have_been_sent() {
+        for answer in [&b""[..], b"HTTP/1.1 201", b"SSH-2.0-OpenSSH\r\n"] {
+            let address = answering(answer).await;
+            let failure = failure(&format!("http://{address}/")).await;
+            assert!(matches!(failure, Failure::Connection(_)), "{failure:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_holds_no_url() {
+        let failure = failure("http://nothing.invalid/?key=rnd_test").await;
+        assert!(!format!("{failure:?}").contains("rnd_test"), "{failure:?}");
+    }
+}

@@ -35,6 +35,7 @@ mod writer;
 
 use futures::{FutureExt, future::BoxFuture};
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 use self::{client::Client, writer::Writer};
 use super::{
@@ -103,24 +104,27 @@ impl Platform for Render {
     fn stop_automatic_deploys<'a>(
         &'a self,
         service: &'a Service,
+        begin_by: Instant,
     ) -> BoxFuture<'a, Result<(), MutationError>> {
-        changes::stop_automatic_deploys(&self.writer, service).boxed()
+        changes::stop_automatic_deploys(&self.writer, service, begin_by).boxed()
     }
 
     fn roll_back<'a>(
         &'a self,
         service: &'a Service,
         to: &'a str,
+        begin_by: Instant,
     ) -> BoxFuture<'a, Result<Accepted, MutationError>> {
-        changes::roll_back(&self.writer, service, to).boxed()
+        changes::roll_back(&self.writer, service, to, begin_by).boxed()
     }
 
     fn deploy<'a>(
         &'a self,
         service: &'a Service,
         revision: &'a Revision,
+        begin_by: Instant,
     ) -> BoxFuture<'a, Result<Accepted, MutationError>> {
-        changes::deploy(&self.client, &self.writer, service, revision).boxed()
+        changes::deploy(&self.client, &self.writer, service, revision, begin_by).boxed()
     }
 }
 

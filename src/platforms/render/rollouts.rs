@@ -2,6 +2,8 @@
 
 use std::{cmp::Reverse, collections::HashMap};
 
+use jiff::Timestamp;
+
 use super::{
     client::{Call, Client, Route},
     deploys, is_identifier,
@@ -15,7 +17,7 @@ const MAX_ROLLOUTS: usize = 100;
 /// The newest rollouts of a service, newest first; those without a time before all others, since they may be the newest.
 ///
 /// Render does not promise the order of its list. A list that fits into what is read is sorted here. Of a longer one, what
-/// was read is the newest only if the list is sorted so; else it is an error.
+/// was read holds the newest only if the list falls; else it is an error.
 pub(super) async fn newest(
     client: &Client,
     service: &Service,
@@ -89,11 +91,18 @@ pub(super) fn rollout(deploy: Deploy) -> Result<Rollout, MalformedReply> {
     })
 }
 
-/// Whether each was created no later than the one before it, as far as they tell, which all have to.
+/// Whether what follows a list of whole pages is older than its newest ones: the list falls from item to item, or at least
+/// from the first page to the last one. Only if all tell their time.
 fn is_newest_first(items: &[DeployItem]) -> bool {
-    let time = |item: &DeployItem| item.deploy.as_ref().and_then(|deploy| deploy.created_at);
-    items.iter().all(|item| time(item).is_some())
-        && items.is_sorted_by_key(|item| Reverse(time(item)))
+    let times: Option<Vec<Timestamp>> = items
+        .iter()
+        .map(|item| item.deploy.as_ref()?.created_at)
+        .collect();
+    times.is_some_and(|times| {
+        let first_page = times.iter().take(MAX_ROLLOUTS);
+        let last_page = times.iter().rev().take(MAX_ROLLOUTS);
+        times.is_sorted_by_key(Reverse) || last_page.max() <= first_page.min()
+    })
 }
 
 /// Each once, newest first. What is listed in two phases may be in either, or in neither any more.
@@ -170,14 +179,20 @@ mod tests {
     }
 
     #[test]
-    fn only_a_list_whose_times_all_fall_is_trusted_beyond_what_was_read() {
-        let (older, newer) = ("2026-03-01T12:00:00Z", "2026-03-01T12:00:01Z");
-        let list =
-            |times: [&str; 2]| items(&format!("[{}, {}]", item(1, times[0]), item(2, times[1])));
-        assert!(is_newest_first(&list([newer, older])));
-        assert!(is_newest_first(&list([newer, newer])));
-        assert!(!is_newest_first(&list([older, newer])));
-        assert!(!is_newest_first(&list([newer, "soon"])));
+    fn only_a_list_whose_times_fall_is_trusted_beyond_what_was_read() {
+        let list = |seconds: &mut dyn Iterator<Item = usize>| {
+            let time = |second| format!("2026-03-01T12:{:02}:{:02}Z", second / 60, second % 60);
+            let list: Vec<String> = seconds.map(|second| item(second, &time(second))).collect();
+            items(&format!("[{}]", list.join(",")))
+        };
+        assert!(is_newest_first(&list(&mut (0..100).rev())));
+        assert!(!is_newest_first(&list(&mut (0..100))));
+        // In disorder by two, which shows on the border of two pages and not beyond.
+        let nearly = |count: usize| (0..count).rev().map(|second| second ^ 2);
+        assert!(!is_newest_first(&list(&mut nearly(100))));
+        assert!(is_newest_first(&list(&mut nearly(300))));
+        let timeless = r#"[{"deploy": {"id": "dep-1"}}]"#;
+        assert!(!is_newest_first(&items(timeless)));
     }
 
     #[test]

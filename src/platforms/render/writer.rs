@@ -128,24 +128,34 @@ impl Writer {
     }
 
     /// Sends a change and gives the answer to it. Ends within the timeout. It waits for its turn for half of that time at
-    /// most, so that there is time left for an answer once it is sent. There is no second try, whatever happens.
-    pub(super) async fn send(&self, change: &Change<'_>) -> Result<Reply, MutationError> {
-        let result = self.send_once(change).await;
+    /// most, so that there is time left for an answer once it is sent, and not beyond `begin_by`. There is no second try,
+    /// whatever happens.
+    pub(super) async fn send(
+        &self,
+        change: &Change<'_>,
+        begin_by: Instant,
+    ) -> Result<Reply, MutationError> {
+        let result = self.send_once(change, begin_by).await;
         let outcome = result.as_ref().map_or_else(outcome_word, |_| "ok");
         self.metrics
             .call(PLATFORM, change.route.template(), outcome);
         result
     }
 
-    async fn send_once(&self, change: &Change<'_>) -> Result<Reply, MutationError> {
+    async fn send_once(
+        &self,
+        change: &Change<'_>,
+        begin_by: Instant,
+    ) -> Result<Reply, MutationError> {
         let attempt = change.attempt();
         let Some(authorization) = &self.authorization else {
             let error = PlatformError::CredentialsRejected(attempt);
             return Err(MutationError::NotSent(error));
         };
         let now = Instant::now();
-        let (latest_start, deadline) = (now + self.timeout / 2, now + self.timeout);
-        let permit = time::timeout_at(latest_start, self.permits.acquire()).await;
+        let begin_by = begin_by.min(now + self.timeout / 2);
+        let deadline = now + self.timeout;
+        let permit = time::timeout_at(begin_by, self.permits.acquire()).await;
         let Ok(Ok(_permit)) = permit else {
             return Err(MutationError::NotSent(PlatformError::Unavailable {
                 attempt,
@@ -153,13 +163,20 @@ impl Writer {
             }));
         };
         let budget = self.buckets.budget(change.bucket());
-        let leave = match budget.leave(latest_start).await {
+        let leave = match budget.leave(begin_by).await {
             Ok(leave) => leave,
             Err(until) => {
                 let error = PlatformError::RateLimited { attempt, until };
                 return Err(MutationError::NotSent(error));
             }
         };
+        if Instant::now() > begin_by {
+            // The process was held up: by now somebody else may take it for granted that nothing leaves any more.
+            return Err(MutationError::NotSent(PlatformError::Unavailable {
+                attempt,
+                source: Outage::TimedOut,
+            }));
+        }
         let exchange = self.exchange(change, authorization, leave);
         let failure = match time::timeout_at(deadline, exchange).await {
             Ok(Ok(reply)) => return Ok(reply),
@@ -239,5 +256,54 @@ const fn outcome_word(error: &MutationError) -> &'static str {
             RefusedBecause::RateLimited { .. } => "rate_limited",
         },
         MutationError::Unknown(_) => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer(base: &str) -> Writer {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let settings = RenderSettings {
+            url: base.parse().unwrap(),
+            ..RenderSettings::default()
+        };
+        let key = SecretString::from("rnd_test");
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Writer::new(&settings, http, &key, PlatformMetrics::default())
+    }
+
+    #[tokio::test]
+    async fn a_process_that_was_held_up_sends_nothing_any_more() {
+        let writer = writer("http://127.0.0.1:1/v1");
+        let service = Service {
+            id: "srv-1".to_owned(),
+            label: "api (srv-1)".to_owned(),
+        };
+        let change = Change {
+            route: ChangeRoute::RollBack,
+            service: &service,
+            body: Value::Null,
+        };
+        let now = Instant::now();
+        let error = writer.send(&change, now - Duration::from_millis(1)).await;
+        let held_up = matches!(
+            error,
+            Err(MutationError::NotSent(PlatformError::Unavailable {
+                source: Outage::TimedOut,
+                ..
+            }))
+        );
+        assert!(held_up, "{error:?}");
+        let error = writer.send(&change, now + Duration::from_secs(5)).await;
+        let tried = matches!(
+            error,
+            Err(MutationError::NotSent(PlatformError::Unavailable {
+                source: Outage::Connection(_),
+                ..
+            }))
+        );
+        assert!(tried, "{error:?}");
     }
 }
