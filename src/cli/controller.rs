@@ -223,6 +223,7 @@ impl Parts {
             executor: Executor::new(format!("{:032x}", rand::random::<u128>())),
             records: Records::default(),
             records_listed: Flag::default(),
+            listed: Flag::default(),
             locks: Locks::default(),
             validations: validations_reader,
             policies: policies_reader,

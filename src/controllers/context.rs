@@ -55,6 +55,8 @@ pub struct Context {
     pub records: Records,
     /// Set once every record was listed: before, nothing is decided.
     pub records_listed: Flag,
+    /// Set once everything was listed.
+    pub listed: Flag,
     /// One attempt at a time is put on record by a policy, so that its budget holds.
     pub locks: Locks,
     /// The validations, as the watch has told.

@@ -102,7 +102,7 @@ impl Watcher<'_> {
             &attempt.status.steps[place],
             attempt.created,
             &rollouts,
-            operations.consistency_window(),
+            operations.sends_within() + operations.consistency_window(),
             self.moment(),
         );
         match settlement {

@@ -33,7 +33,7 @@ pub enum Settlement {
 }
 
 /// What became of `step`, whose intent stands in `status`, by the `rollouts` of its service, newest first, read since. A call
-/// shows within `window`.
+/// shows within `window` of its beginning.
 #[must_use]
 pub fn settle(
     step: &PlannedStep,

@@ -14,7 +14,7 @@ mod write;
 
 use std::{sync::Arc, time::Duration};
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use kube::{
     Api, ResourceExt,
     core::{DeserializeGuard, ObjectMeta, error_boundary::InvalidObject},
@@ -59,6 +59,9 @@ pub type Guarded = DeserializeGuard<DeploymentValidation>;
 
 /// Shortest and longest pause before a failed reconcile is tried again.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
+
+/// The pause before another look while not everything was listed.
+const UNTIL_LISTED: Duration = Duration::from_millis(100);
 
 /// How the controller works.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,9 +112,15 @@ pub async fn run(
     let events = watch::events(objects, settings.watch_timeout.get(), context.clone())
         .reflect(store)
         .applied_objects();
-    let first_list = reader.clone();
+    let (first_list, others) = (reader.clone(), context.clone());
     let ready = async move {
-        if first_list.wait_until_ready().await.is_ok() {
+        let lists = futures::join!(
+            first_list.wait_until_ready(),
+            others.policies.wait_until_ready(),
+            others.records_listed.wait(),
+        );
+        if lists.0.is_ok() && lists.1.is_ok() {
+            others.listed.set();
             listed();
         }
     };
@@ -120,15 +129,6 @@ pub async fn run(
     let woken =
         heard(woken).map(|place| ObjectRef::<Guarded>::new(&place.name).within(&place.namespace));
     let wakes = futures::stream::select(observed, woken);
-    // What policies and records say has to be known before anything is said of a validation.
-    let others = async {
-        context.records_listed.wait().await;
-        let _ = context.policies.wait_until_ready().await;
-    };
-    tokio::select! {
-        () = others => {}
-        () = until(stopped.clone()) => return,
-    }
     let controller = Controller::for_stream(events, reader)
         .with_config(Config::default().concurrency(settings.concurrency.max(1)))
         .reconcile_on(wakes)
@@ -139,10 +139,18 @@ pub async fn run(
                 outcome::report(&error);
             }
         });
-    tokio::join!(ready, controller);
+    // Whether everything was listed or not, the controller's end is the end.
+    tokio::select! {
+        () = controller => {}
+        () = ready.then(|()| futures::future::pending::<()>()) => {}
+    }
 }
 
 async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Retryable> {
+    // What policies and records say has to be known before anything is said of a validation.
+    if !context.listed.is_set() {
+        return Ok(Action::requeue(UNTIL_LISTED));
+    }
     context.metrics.reconciled();
     let outcome = match &guarded.0 {
         Ok(object) => reconcile_object(object, &context).await,
