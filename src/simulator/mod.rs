@@ -8,6 +8,7 @@
 //! | `control` | what is changed and seen beside them: a handle, and the same over HTTP |
 //! | `model`, `world` | what exists |
 //! | `operations`, `deploying`, `service_changes`, `environment` | how it is changed |
+//! | `databases`, `maintenance`, `logs` | what is beside services |
 //! | `rollout`, `events` | how a deploy moves, and what is told about it |
 //! | `query`, `paging`, `wire`, `answer` | Render's ways of writing |
 //! | `budget`, `keys` | who may call, and how often |
@@ -22,6 +23,7 @@ mod api;
 mod budget;
 mod clock;
 mod control;
+mod databases;
 mod deploying;
 mod distortion;
 mod effect;
@@ -34,6 +36,8 @@ mod journal;
 mod keys;
 mod lag;
 mod ledger;
+mod logs;
+mod maintenance;
 mod model;
 mod operations;
 mod paging;
@@ -51,11 +55,14 @@ pub use api::Route;
 pub use budget::{Bucket, Limit};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use control::{Control, ControlError};
+pub use databases::{Database, DatabaseStatus, NewDatabase, RecoveryStatus};
 pub use effect::Effect;
 pub use faults::Fault;
 pub use holds::{Held, HeldAt};
 pub use journal::RecordedRequest;
 pub use ledger::LedgerEntry;
+pub use logs::NewLine;
+pub use maintenance::{MaintenanceRun, MaintenanceState, NewMaintenance};
 pub use model::{
     Commit, Deploy, DeployStatus, Disk, Image, MaintenanceMode, Overlap, Service, ServiceType,
     Suspender, Trigger, Workspace,

@@ -36,6 +36,13 @@ ROUTES = [
     ("put", "/services/{serviceId}/env-vars/{envVarKey}"),
     ("delete", "/services/{serviceId}/env-vars/{envVarKey}"),
     ("put", "/services/{serviceId}/env-vars"),
+    ("get", "/postgres"),
+    ("get", "/postgres/{postgresId}"),
+    ("get", "/postgres/{postgresId}/connection-info"),
+    ("get", "/postgres/{postgresId}/recovery"),
+    ("post", "/postgres/{postgresId}/recovery"),
+    ("get", "/logs"),
+    ("get", "/maintenance"),
 ]
 
 PROSE = {"description", "summary", "example", "examples", "externalDocs", "tags", "operationId"}

@@ -3,11 +3,13 @@
 mod access;
 mod calls;
 mod control;
+mod databases;
 mod deploys;
 mod described;
 mod description;
 mod faults;
 mod limits;
+mod logs;
 mod outcomes;
 mod paging;
 mod pushes;

@@ -3,8 +3,11 @@
 mod deploys;
 mod events;
 mod incoming;
+mod logs;
+mod maintenance;
 mod owners;
 mod patch;
+mod postgres;
 mod rollback;
 mod route;
 mod services;
@@ -207,6 +210,13 @@ impl World {
             Route::PutVariable => variables::put(self, asked),
             Route::DeleteVariable => variables::delete(self, asked),
             Route::ReplaceVariables => variables::replace(self, asked),
+            Route::ListDatabases => postgres::list(self, asked),
+            Route::GetDatabase => postgres::get(self, asked),
+            Route::GetConnection => postgres::connection(self, asked),
+            Route::GetRecovery => postgres::recovery(self, asked),
+            Route::Recover => postgres::recover(self, asked),
+            Route::ListLogs => logs::list(self, asked),
+            Route::ListMaintenance => maintenance::list(self, asked),
         }
     }
 }

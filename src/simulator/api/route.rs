@@ -56,11 +56,25 @@ pub enum Route {
     DeleteVariable,
     /// Stores environment variables in place of all there are.
     ReplaceVariables,
+    /// The databases.
+    ListDatabases,
+    /// One database.
+    GetDatabase,
+    /// How a database is reached, with its password.
+    GetConnection,
+    /// Whether a database can be recovered.
+    GetRecovery,
+    /// Makes a new database of what one held at a point in time.
+    Recover,
+    /// What services and databases wrote.
+    ListLogs,
+    /// What the platform does to services and databases.
+    ListMaintenance,
 }
 
 impl Route {
     /// Every route.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 28] = [
         Self::ListOwners,
         Self::GetOwner,
         Self::ListServices,
@@ -82,6 +96,13 @@ impl Route {
         Self::PutVariable,
         Self::DeleteVariable,
         Self::ReplaceVariables,
+        Self::ListDatabases,
+        Self::GetDatabase,
+        Self::GetConnection,
+        Self::GetRecovery,
+        Self::Recover,
+        Self::ListLogs,
+        Self::ListMaintenance,
     ];
 
     /// Its method.
@@ -105,6 +126,8 @@ impl Route {
             | Self::ScaleService
             | Self::StartDeploy
             | Self::RollBack => Bucket::Deploys,
+            Self::Recover => Bucket::Creations,
+            Self::ListLogs => Bucket::Logs,
             _ if self.method() == Method::GET => Bucket::Reads,
             _ => Bucket::Writes,
         }
@@ -137,6 +160,13 @@ impl Route {
             Self::PutVariable => (M::PUT, "/v1/services/{serviceId}/env-vars/{envVarKey}"),
             Self::DeleteVariable => (M::DELETE, "/v1/services/{serviceId}/env-vars/{envVarKey}"),
             Self::ReplaceVariables => (M::PUT, "/v1/services/{serviceId}/env-vars"),
+            Self::ListDatabases => (M::GET, "/v1/postgres"),
+            Self::GetDatabase => (M::GET, "/v1/postgres/{postgresId}"),
+            Self::GetConnection => (M::GET, "/v1/postgres/{postgresId}/connection-info"),
+            Self::GetRecovery => (M::GET, "/v1/postgres/{postgresId}/recovery"),
+            Self::Recover => (M::POST, "/v1/postgres/{postgresId}/recovery"),
+            Self::ListLogs => (M::GET, "/v1/logs"),
+            Self::ListMaintenance => (M::GET, "/v1/maintenance"),
         }
     }
 }

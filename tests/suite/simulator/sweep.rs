@@ -26,6 +26,7 @@ pub struct Seen {
 pub struct Sweep {
     api: Api,
     services: Vec<String>,
+    database: String,
     seen: Vec<Seen>,
 }
 
@@ -34,6 +35,7 @@ impl Sweep {
         let mut sweep = Self {
             api: Api::start().await,
             services: Vec::new(),
+            database: String::new(),
             seen: Vec::new(),
         };
         sweep.create_services();
@@ -44,6 +46,9 @@ impl Sweep {
         sweep.change_services().await;
         sweep.change_deploys().await;
         sweep.change_variables().await;
+        sweep.see_databases().await;
+        sweep.see_logs().await;
+        sweep.see_maintenance().await;
         sweep.filter().await;
         sweep.be_refused().await;
         sweep.exceed_the_limit().await;

@@ -40,6 +40,11 @@ impl Sweep {
             ),
             (Route::RollBack, "/services/srv-none/rollback".to_owned()),
             (Route::RollBack, format!("/services/{service}/rollback")),
+            (Route::GetDatabase, "/postgres/dpg-none-a".to_owned()),
+            (
+                Route::Recover,
+                format!("/postgres/{}/recovery", self.database),
+            ),
         ];
         for (route, path) in missing {
             self.get(route, &path).await;
@@ -47,6 +52,7 @@ impl Sweep {
         let paged = [
             (Route::ListOwners, "/owners".to_owned()),
             (Route::ListServices, "/services".to_owned()),
+            (Route::ListDatabases, "/postgres".to_owned()),
             (Route::ListDeploys, format!("/services/{service}/deploys")),
             (Route::ListEvents, format!("/services/{service}/events")),
             (
@@ -98,6 +104,7 @@ impl Sweep {
                 .replace("{serviceId}", service)
                 .replace("{deployId}", deploy)
                 .replace("{envVarKey}", "LEVEL")
+                .replace("{postgresId}", &self.database)
         };
         Route::ALL.map(|route| (route, concrete(route))).to_vec()
     }
