@@ -9,6 +9,7 @@
 //! | `model`, `world` | what exists |
 //! | `operations`, `deploying`, `service_changes`, `environment` | how it is changed |
 //! | `databases`, `maintenance`, `logs` | what is beside services |
+//! | `webhooks`, `event_types` | who is told of what happens |
 //! | `rollout`, `events` | how a deploy moves, and what is told about it |
 //! | `query`, `paging`, `wire`, `answer` | Render's ways of writing |
 //! | `budget`, `keys` | who may call, and how often |
@@ -28,6 +29,7 @@ mod deploying;
 mod distortion;
 mod effect;
 mod environment;
+mod event_types;
 mod events;
 mod faults;
 mod holds;
@@ -48,6 +50,7 @@ mod seed;
 mod server;
 mod service_changes;
 mod target;
+mod webhooks;
 mod wire;
 mod world;
 

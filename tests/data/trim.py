@@ -43,6 +43,12 @@ ROUTES = [
     ("post", "/postgres/{postgresId}/recovery"),
     ("get", "/logs"),
     ("get", "/maintenance"),
+    ("get", "/webhooks"),
+    ("post", "/webhooks"),
+    ("get", "/webhooks/{webhookId}"),
+    ("patch", "/webhooks/{webhookId}"),
+    ("delete", "/webhooks/{webhookId}"),
+    ("get", "/webhooks/{webhookId}/events"),
 ]
 
 PROSE = {"description", "summary", "example", "examples", "externalDocs", "tags", "operationId"}

@@ -18,3 +18,4 @@ mod rollout;
 mod settings;
 mod sweep;
 mod variables;
+mod webhooks;

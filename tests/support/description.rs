@@ -31,13 +31,17 @@ const ERROR: &str = "/components/schemas/error";
 const EVENT: &str = "/components/schemas/serviceEventWithCursor/properties/event";
 
 /// Every departure that is known.
-pub const DEPARTURES: [Departure; 14] = [
+pub const DEPARTURES: [Departure; 16] = [
     Nullable("/components/schemas/deploy/properties/commit"),
     Nullable("/components/schemas/deploy/properties/finishedAt"),
     Nullable("/components/schemas/webServiceDetails/properties/ipAllowList"),
     Nullable("/components/schemas/staticSiteDetails/properties/ipAllowList"),
     Nullable("/components/schemas/postgres/properties/ipAllowList"),
     Nullable("/components/schemas/postgresDetail/properties/ipAllowList"),
+    Nullable("/components/schemas/webhookWithCursor/properties/webhook/properties/eventFilter"),
+    Nullable(
+        "/components/schemas/components_schemas_webhookWithCursor_properties_webhook/properties/eventFilter",
+    ),
     // Required, yet not among the properties.
     Missing("/components/schemas/postgresDetail", "project"),
     Property(SERVICE, "autoDeployTrigger"),
@@ -64,6 +68,12 @@ pub const DEPARTURES: [Departure; 14] = [
             ("get", "/postgres/{postgresId}/connection-info"),
             ("get", "/postgres/{postgresId}/recovery"),
             ("get", "/maintenance"),
+            ("get", "/webhooks"),
+            ("post", "/webhooks"),
+            ("get", "/webhooks/{webhookId}"),
+            ("patch", "/webhooks/{webhookId}"),
+            ("delete", "/webhooks/{webhookId}"),
+            ("get", "/webhooks/{webhookId}/events"),
         ],
         "406",
     ),

@@ -14,6 +14,7 @@ mod services;
 mod start;
 mod states;
 mod variables;
+mod webhooks;
 mod wrong;
 
 use std::{sync::Arc, time::Duration};
@@ -217,6 +218,12 @@ impl World {
             Route::Recover => postgres::recover(self, asked),
             Route::ListLogs => logs::list(self, asked),
             Route::ListMaintenance => maintenance::list(self, asked),
+            Route::ListWebhooks => webhooks::list(self, asked),
+            Route::CreateWebhook => webhooks::create(self, asked),
+            Route::GetWebhook => webhooks::get(self, asked),
+            Route::PatchWebhook => webhooks::patch(self, asked),
+            Route::DeleteWebhook => webhooks::delete(self, asked),
+            Route::ListWebhookEvents => webhooks::attempts(self, asked),
         }
     }
 }

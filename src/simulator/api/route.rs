@@ -70,11 +70,23 @@ pub enum Route {
     ListLogs,
     /// What the platform does to services and databases.
     ListMaintenance,
+    /// The webhooks.
+    ListWebhooks,
+    /// Registers a webhook.
+    CreateWebhook,
+    /// One webhook.
+    GetWebhook,
+    /// Changes a webhook.
+    PatchWebhook,
+    /// Removes a webhook.
+    DeleteWebhook,
+    /// What a webhook was told.
+    ListWebhookEvents,
 }
 
 impl Route {
     /// Every route.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 34] = [
         Self::ListOwners,
         Self::GetOwner,
         Self::ListServices,
@@ -103,6 +115,12 @@ impl Route {
         Self::Recover,
         Self::ListLogs,
         Self::ListMaintenance,
+        Self::ListWebhooks,
+        Self::CreateWebhook,
+        Self::GetWebhook,
+        Self::PatchWebhook,
+        Self::DeleteWebhook,
+        Self::ListWebhookEvents,
     ];
 
     /// Its method.
@@ -167,6 +185,12 @@ impl Route {
             Self::Recover => (M::POST, "/v1/postgres/{postgresId}/recovery"),
             Self::ListLogs => (M::GET, "/v1/logs"),
             Self::ListMaintenance => (M::GET, "/v1/maintenance"),
+            Self::ListWebhooks => (M::GET, "/v1/webhooks"),
+            Self::CreateWebhook => (M::POST, "/v1/webhooks"),
+            Self::GetWebhook => (M::GET, "/v1/webhooks/{webhookId}"),
+            Self::PatchWebhook => (M::PATCH, "/v1/webhooks/{webhookId}"),
+            Self::DeleteWebhook => (M::DELETE, "/v1/webhooks/{webhookId}"),
+            Self::ListWebhookEvents => (M::GET, "/v1/webhooks/{webhookId}/events"),
         }
     }
 }

@@ -35,6 +35,9 @@ pub enum ControlError {
     /// No such maintenance run.
     #[error("there is no maintenance run {0:?}")]
     UnknownMaintenance(String),
+    /// No such webhook.
+    #[error("there is no webhook {0:?}")]
+    UnknownWebhook(String),
     /// No such fault.
     #[error("there is no fault {0}")]
     UnknownFault(u64),
@@ -65,6 +68,7 @@ impl ControlError {
             | Self::UnknownDatabase(_)
             | Self::UnknownResource(_)
             | Self::UnknownMaintenance(_)
+            | Self::UnknownWebhook(_)
             | Self::UnknownFault(_)
             | Self::UnknownHold(_)
             | Self::UnknownKey => StatusCode::NOT_FOUND,
@@ -118,6 +122,7 @@ impl Control {
             "services": services,
             "databases": world.databases,
             "maintenance": world.maintenance,
+            "webhooks": world.webhooks.registered(),
             "keys": keys,
             "limits": world.budgets.limits(),
             "faults": world.faults.active(),

@@ -8,6 +8,7 @@ use plumbline::simulator::{
 use serde_json::{Value, json};
 
 use super::Sweep;
+use crate::support::eventually::eventually;
 
 impl Sweep {
     pub(super) async fn change_variables(&mut self) {
@@ -150,5 +151,57 @@ impl Sweep {
             .await;
         self.get(Route::ListMaintenance, "/maintenance?state=over")
             .await;
+    }
+
+    pub(super) async fn change_webhooks(&mut self) {
+        let service = self.services[2].clone();
+        let owner = self.api.control().service(&service).unwrap().owner_id;
+        // Nobody listens on this port.
+        let url = "http://127.0.0.1:9/hook";
+        for filter in [json!([]), json!(["deploy_started", "deploy_ended"])] {
+            let body = json!({
+                "ownerId": owner, "name": "hook", "url": url, "enabled": true,
+                "eventFilter": filter,
+            });
+            self.change(Route::CreateWebhook, "/webhooks", body).await;
+        }
+        let body = json!({
+            "ownerId": owner, "name": "hook", "url": "https://example.com", "enabled": true,
+            "eventFilter": [],
+        });
+        self.change(Route::CreateWebhook, "/webhooks", body).await;
+        self.get(Route::ListWebhooks, "/webhooks").await;
+        let query = format!("ownerId={owner},tea-none&limit=1");
+        self.ask(Route::ListWebhooks, "/webhooks", &query).await;
+        let list = self.seen.last().unwrap().body.clone();
+        let id = list[0]["webhook"]["id"].as_str().unwrap();
+        id.clone_into(&mut self.webhook);
+        let path = format!("/webhooks/{}", self.webhook);
+        self.api.live(&service);
+        let events = format!("{path}/events");
+        eventually("attempts", async || {
+            let attempts = self.api.get(&events).await.json();
+            if attempts.as_array().unwrap().len() == 2 {
+                Ok(())
+            } else {
+                Err(attempts)
+            }
+        })
+        .await;
+        self.get(Route::ListWebhookEvents, &events).await;
+        let query = "sentAfter=2026-01-01T00:00:00Z&sentBefore=2030-01-01T00:00:00Z&limit=1";
+        self.ask(Route::ListWebhookEvents, &events, query).await;
+        for body in [
+            json!({"enabled": false, "name": "quiet"}),
+            json!({"eventFilter": [], "url": "http://127.0.0.1:10/hook"}),
+            json!({"url": "https://example.com"}),
+        ] {
+            self.change(Route::PatchWebhook, &path, body).await;
+            self.get(Route::GetWebhook, &path).await;
+        }
+        for _ in 0..2 {
+            self.change(Route::DeleteWebhook, &path, Value::Null).await;
+            self.get(Route::GetWebhook, &path).await;
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What is refused.
 
-use plumbline::simulator::{Bucket, Limit, Route};
+use plumbline::simulator::Route;
 use serde_json::Value;
 
 use super::Sweep;
@@ -53,6 +53,7 @@ impl Sweep {
             (Route::ListOwners, "/owners".to_owned()),
             (Route::ListServices, "/services".to_owned()),
             (Route::ListDatabases, "/postgres".to_owned()),
+            (Route::ListWebhooks, "/webhooks".to_owned()),
             (Route::ListDeploys, format!("/services/{service}/deploys")),
             (Route::ListEvents, format!("/services/{service}/events")),
             (
@@ -76,19 +77,7 @@ impl Sweep {
     }
 
     pub(super) async fn exceed_the_limit(&mut self) {
-        let none = Limit {
-            calls: 0,
-            window_seconds: 60,
-        };
-        for bucket in [
-            Bucket::Reads,
-            Bucket::Deploys,
-            Bucket::Creations,
-            Bucket::Logs,
-            Bucket::Writes,
-        ] {
-            self.api.control().set_limit(bucket, none).unwrap();
-        }
+        self.limit(0);
         for (route, path) in self.every_path() {
             self.get(route, &path).await;
         }
@@ -105,6 +94,7 @@ impl Sweep {
                 .replace("{deployId}", deploy)
                 .replace("{envVarKey}", "LEVEL")
                 .replace("{postgresId}", &self.database)
+                .replace("{webhookId}", &self.webhook)
         };
         Route::ALL.map(|route| (route, concrete(route))).to_vec()
     }
