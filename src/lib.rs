@@ -8,7 +8,9 @@
 //! | [`api`] | the resources as users write them: types only |
 //! | [`checks`] | a check is data, a probe that measures, and a judgement; one file per kind, one dialer for all |
 //! | [`platforms`] | what runs the services: the adapter trait, its registry, one folder per platform |
+//! | [`rollback`] | what is known to be good, and whether and how to go back to it |
 //! | [`monitor`] | runs suites on schedule, keeps the board of states, wakes the controllers |
+//! | [`rollback`] | from the failed verdict to the proof that the last good release is back |
 //! | [`controllers`] | one folder per kind: a reconcile is its stages |
 //! | [`kubernetes`] | what every controller shares: client, conditions, events, secrets |
 //! | [`server`] | liveness, readiness, metrics |
@@ -25,6 +27,7 @@ pub mod controllers;
 pub mod kubernetes;
 pub mod monitor;
 pub mod platforms;
+pub mod rollback;
 pub mod server;
 pub mod settings;
 pub mod simulator;

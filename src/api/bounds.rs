@@ -24,3 +24,18 @@ pub(super) fn port(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 pub(super) fn days(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     integer(1, 3650)
 }
+
+/// 1 to 10.
+pub(super) fn one_to_ten(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(1, 10)
+}
+
+/// 1 to 100.
+pub(super) fn one_to_hundred(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(1, 100)
+}
+
+/// From 0 on.
+pub(super) fn count(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": "integer", "minimum": 0})
+}

@@ -131,6 +131,16 @@ closed_set! {
         MonitoringHealthy,
         /// True is good: the checks of area `platform` pass.
         PlatformHealthy,
+        /// True is good: a rollback brought the last known good release back, and the checks pass on it.
+        RolledBack,
+        /// Rollback. True is good: the attempt ended well. Never changes once it is True or False.
+        Succeeded,
+        /// Rollback. True is good: it needs no approval, or has it.
+        Approved,
+        /// Rollback. True is good: the platform took it.
+        Issued,
+        /// Rollback. True is good: the checks pass on what it brought back.
+        Verified,
         /// Present only while True: the first verdict, or another look after trouble, is still to come.
         Reconciling,
         /// Present only while True: nothing will change without a change by a person, or a recovery of the target.
@@ -173,6 +183,54 @@ closed_set! {
         TargetNotAllowed,
         /// The platform refused the API key.
         CredentialsRejected,
+        /// `RolledBack`: the checks pass on what was brought back.
+        RollbackVerified,
+        /// `RolledBack`: there is nothing to roll back.
+        NotRequired,
+        /// `RolledBack`: no policy is named.
+        RollbackDisabled,
+        /// The policy's mode is `DryRun`: the message says what would be done.
+        DryRun,
+        /// A person has to approve the rollback.
+        AwaitingApproval,
+        /// Something newer is live, or on its way.
+        Superseded,
+        /// No release was validated that could be gone back to.
+        NoKnownGood,
+        /// As many attempts were made as the policy allows.
+        AttemptsExhausted,
+        /// The platform, the policy or the request itself does not allow the rollback.
+        RollbackRejected,
+        /// The rollback did not come about, or the checks do not pass on it.
+        RollbackFailed,
+        /// Not so soon after the rollback or the attempt before, or not at this time of the week.
+        CoolingOff,
+        /// The policy's budget is spent.
+        BudgetSpent,
+        /// Too many validations have turned bad at once.
+        BrakeEngaged,
+        /// The failure is not the release's fault.
+        EnvironmentFault,
+        /// The database's schema has changed in a way that the code to go back to cannot bear, or may have.
+        SchemaGuard,
+        /// The rollback is on record, and nothing was asked of the platform.
+        IntentRecorded,
+        /// The platform was asked for the rollback, or may have been.
+        Issued,
+        /// Everything is live, and the checks have yet to pass on it.
+        Verifying,
+        /// It cannot be told whether, or how, the rollback ended on the platform.
+        OutcomeUnknown,
+        /// Nothing was asked of the platform, and nothing will be.
+        NotIssued,
+        /// Ready, Stalled: what was shipped has failed and is not live any more.
+        RolledBack,
+        /// Reconciling: a rollback is on its way.
+        RollingBack,
+        /// Rollback: it needs no approval, or has it.
+        Approved,
+        /// Rollback: it is not what this controller has recorded, and changes nothing.
+        NotPermitted,
         /// Reconciling: on the way to the first verdict.
         Progressing,
         /// Reconciling: trouble was met, and another try follows.

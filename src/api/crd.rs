@@ -6,12 +6,16 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 use serde_json::json;
 
-use super::DeploymentValidation;
+use super::{DeploymentValidation, Rollback, RollbackPolicy};
 
 /// Every custom resource definition, one per kind, as `crds/` and the cluster hold them.
 #[must_use]
 pub fn custom_resource_definitions() -> Vec<CustomResourceDefinition> {
-    let mut definitions = vec![DeploymentValidation::crd()];
+    let mut definitions = vec![
+        DeploymentValidation::crd(),
+        Rollback::crd(),
+        RollbackPolicy::crd(),
+    ];
     for definition in &mut definitions {
         for version in &mut definition.spec.versions {
             let schema = version.schema.as_mut();

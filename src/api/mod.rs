@@ -8,7 +8,11 @@ mod check;
 mod conditions;
 mod crd;
 mod duration;
+mod lenient;
 mod reference;
+mod rollback;
+mod rollback_policy;
+mod rollback_status;
 mod status;
 mod target;
 mod validation;
@@ -22,11 +26,24 @@ pub use conditions::{Condition, ConditionStatus, ConditionType, Reason};
 pub use crd::custom_resource_definitions;
 pub use duration::{Duration, InvalidDuration};
 pub use reference::SecretKeyReference;
-pub use status::{
-    CheckState, CheckStatus, DeploymentValidationStatus, HistoryEntry, HistoryVerdict,
-    LastKnownGood, ObservedRelease, ObservedService,
+pub use rollback::{
+    PlannedStep, PolicyReference, ReleaseReference, RequestReference, Rollback, RollbackCause,
+    RollbackPlan, RollbackSpec, ServiceDeploy, ValidationReference,
 };
-pub use target::{ExternalTarget, RenderService, RenderTarget, Target};
+pub use rollback_policy::{
+    Approval, FailureClass, FreezeWindow, Guard, PlatformStep, RollbackBudget, RollbackGoal,
+    RollbackMode, RollbackPolicy, RollbackPolicySpec, RollbackTrigger, SchemaRule, Strategies,
+    StrategyStep, Verification,
+};
+pub use rollback_status::{
+    BudgetStatus, LastRollback, RollbackPolicyStatus, RollbackState, RollbackStatus, StepState,
+    StepStatus, UsedBy,
+};
+pub use status::{
+    CheckState, CheckStatus, DeploymentValidationStatus, GoodRelease, HistoryEntry, HistoryVerdict,
+    ObservedRelease, ObservedService, RollbackSummary,
+};
+pub use target::{ExternalTarget, RenderService, RenderTarget, Target, Tier};
 pub use validation::{DeploymentValidation, DeploymentValidationSpec, HistoryLimits};
 
 /// The API group of every kind.
@@ -34,3 +51,7 @@ pub const GROUP: &str = "plumbline.dev";
 
 /// The annotation whose value, any token, asks for a run now. Status echoes it in `lastHandledReconcileAt`.
 pub const REQUESTED_AT: &str = "plumbline.dev/requestedAt";
+
+fn date_time(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": "string", "format": "date-time"})
+}

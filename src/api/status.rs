@@ -3,14 +3,13 @@
 use k8s_openapi::jiff::Timestamp;
 use kube::KubeSchema;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
-use super::{Area, Stage};
-use crate::api::conditions::Condition;
+use super::{
+    Area, Condition, RollbackState, ServiceDeploy, Stage, bounds, date_time,
+    lenient::{fitting, generation, generation_or_never, if_it_fits, never_observed},
+};
 
-// It may have been written by another version of the controller. Whatever of it does not fit is read as absent, and the
-// next write says it anew: a status never makes its object unreadable.
 /// What was observed. Written by the controller only.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -40,7 +39,30 @@ pub struct DeploymentValidationStatus {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "if_it_fits"
     )]
-    pub last_known_good: Option<LastKnownGood>,
+    pub last_known_good: Option<GoodRelease>,
+    /// Releases that were good before it, newest first.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "fitting"
+    )]
+    #[schemars(length(max = 5), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["release"]))]
+    pub candidates: Vec<GoodRelease>,
+    /// What a rollback would not bring back, or may fail by.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "fitting"
+    )]
+    #[schemars(length(max = 8), inner(length(max = 256)))]
+    pub caveats: Vec<String>,
+    /// The attempt to roll back that the live release is about.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "if_it_fits"
+    )]
+    pub rollback: Option<RollbackSummary>,
     /// The state of each check.
     #[serde(
         default,
@@ -73,37 +95,6 @@ pub struct DeploymentValidationStatus {
     )]
     #[schemars(length(max = 256))]
     pub last_handled_reconcile_at: Option<String>,
-}
-
-fn never_observed() -> i64 {
-    -1
-}
-
-fn generation_or_never<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    Ok(value.as_i64().unwrap_or_else(never_observed))
-}
-
-fn if_it_fits<'de, D: Deserializer<'de>, T: DeserializeOwned>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    Ok(T::deserialize(value).ok())
-}
-
-/// The items that fit.
-fn fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(
-    deserializer: D,
-) -> Result<Vec<T>, D::Error> {
-    let Value::Array(items) = Value::deserialize(deserializer)? else {
-        return Ok(Vec::new());
-    };
-    let read = items.into_iter().map(T::deserialize);
-    Ok(read.filter_map(Result::ok).collect())
-}
-
-fn generation(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({"type": "integer", "format": "int64", "minimum": -1, "default": -1})
 }
 
 /// A release: the live deploys of all services of a validation.
@@ -142,20 +133,42 @@ pub struct ObservedService {
     pub since: Option<Timestamp>,
 }
 
-/// A release that was validated.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+/// A release that was validated: every critical check passed on it for the whole soak time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct LastKnownGood {
+pub struct GoodRelease {
     /// Identity of the release.
     #[schemars(length(max = 128))]
     pub release: String,
     /// When its soak time had passed.
     #[schemars(schema_with = "date_time")]
     pub validated_at: Timestamp,
+    /// The deploy of each service: what a rollback goes back to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub services: Vec<ServiceDeploy>,
+    /// Digests of the checks that passed on it, as they were: one that was changed since counts as one that never passed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), inner(length(max = 16)))]
+    pub checks: Vec<String>,
+    /// Why it cannot be gone back to, as was last seen on the platform; absent when it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub unavailable: Option<String>,
 }
 
-fn date_time(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({"type": "string", "format": "date-time"})
+/// The attempt to roll back that the release which is live now is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RollbackSummary {
+    /// Name of the `Rollback`.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// Where it stands.
+    pub state: RollbackState,
+    /// Which attempt for the failed release it is, from 1.
+    #[schemars(schema_with = "bounds::one_to_hundred")]
+    pub attempt: u8,
 }
 
 /// The state of one check.

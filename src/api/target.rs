@@ -50,4 +50,21 @@ pub struct RenderService {
         regex(pattern = r"^[a-zA-Z0-9]([-_.a-zA-Z0-9]*[a-zA-Z0-9])?$")
     )]
     pub name: String,
+    /// Which services a rollback takes together. Default `application`.
+    #[serde(default)]
+    pub tier: Tier,
+}
+
+/// Which services a rollback takes together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+#[allow(
+    missing_docs,
+    reason = "a doc comment on a variant turns the schema's enum into a oneOf"
+)]
+pub enum Tier {
+    #[default]
+    Application,
+    Infrastructure,
 }

@@ -8,7 +8,7 @@ use kube::{CustomResource, KubeSchema, core::Rule};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Check, DeploymentValidationStatus, Duration, Target,
+    Check, DeploymentValidationStatus, Duration, PolicyReference, Target,
     duration::{between, reads_as_duration},
 };
 
@@ -41,6 +41,11 @@ use super::{
         name = "Release",
         type_ = "string",
         json_path = ".status.observedRelease.id"
+    ),
+    printcolumn(
+        name = "Rollback",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="RolledBack")].reason"#
     ),
     printcolumn(
         name = "Reason",
@@ -109,7 +114,10 @@ pub struct DeploymentValidationSpec {
     #[serde(default = "default_soak")]
     #[x_kube(validation = between("soak", "0s", "24h"))]
     pub soak: Duration,
-    /// How many verdicts status remembers.
+    /// The policy by which a failed release is rolled back, in this object's own namespace. Default: none, and nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_policy_ref: Option<PolicyReference>,
+    /// How many verdicts status remembers, and how many `Rollback` records are kept.
     #[serde(default)]
     pub history: HistoryLimits,
 }

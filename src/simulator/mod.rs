@@ -17,10 +17,11 @@
 //! | `holds`, `lag` | calls that wait until they are let go, and reads that are behind |
 //! | `ledger`, `journal` | what was changed, by whom; what was asked for |
 //! | `clock`, `identity`, `seed`, `requests` | time, names, the first state, what can be asked for |
-//! | `target` | apart from Render: a service to check that answers as it is told to |
+//! | `app` | what the services serve, by the deploy that is live |
 
 mod answer;
 mod api;
+mod app;
 mod budget;
 mod clock;
 mod control;
@@ -49,12 +50,12 @@ mod rollout;
 mod seed;
 mod server;
 mod service_changes;
-mod target;
 mod webhooks;
 mod wire;
 mod world;
 
 pub use api::Route;
+pub use app::Behaviour;
 pub use budget::{Bucket, Limit};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use control::{Control, ControlError};
@@ -74,4 +75,3 @@ pub use requests::{NewCommit, NewDeploy, NewDisk, NewKey, NewService, NewWorkspa
 pub use rollout::Pace;
 pub use seed::{Seed, SeedError, SeedService};
 pub use server::{Options, Running, Simulator, SimulatorError};
-pub use target::Target;

@@ -7,12 +7,13 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
+use axum::{Router, routing::get};
 use jiff::Timestamp;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use super::{
     api,
+    app::{self, Behaviours},
     clock::{Clock, SystemClock},
     control::{self, Control, ControlError},
     rollout::Pace,
@@ -102,10 +103,12 @@ impl Simulator {
             pace: options.pace,
             seed: options.seed,
             signals,
+            behaviours: Behaviours::default(),
             stopped,
         });
         let router = Router::new()
             .nest("/_simulator", control::routes::router())
+            .route("/app/{service}/health", get(app::health))
             .fallback(api::serve)
             .with_state(Arc::clone(&shared));
         let ended = Arc::clone(&shared);
@@ -176,10 +179,15 @@ pub(super) struct Shared {
     pace: Pace,
     seed: Seed,
     signals: Signals,
+    behaviours: Behaviours,
     stopped: watch::Receiver<bool>,
 }
 
 impl Shared {
+    pub(super) fn behaviours(&self) -> &Behaviours {
+        &self.behaviours
+    }
+
     pub(super) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -215,6 +223,7 @@ impl Shared {
     pub(super) fn reset(&self) -> Result<(), ControlError> {
         let fresh = World::new(self.pace, &self.seed, &self.signals, self.now())?;
         *self.world() = fresh;
+        self.behaviours.clear();
         Ok(())
     }
 }

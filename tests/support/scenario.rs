@@ -11,8 +11,8 @@ use kube::{
 use plumbline::{
     api::DeploymentValidation,
     simulator::{
-        Control, NewDeploy, NewKey, NewService, NewWorkspace, Options as SimulatorOptions, Running,
-        Simulator,
+        Control, NewDeploy, NewKey, NewService, NewWorkspace, Options as SimulatorOptions, Pace,
+        Running, Simulator,
     },
 };
 use serde_json::{Value, json};
@@ -27,6 +27,13 @@ use super::{
 
 /// The key that the simulator accepts. Planted: it must be found nowhere but in the Secret.
 pub const API_KEY: &str = "rnd_PlantedKeyThatMustNotLeak42";
+
+/// How long the simulated Render takes.
+const PACE: Pace = Pace {
+    build: Duration::from_millis(500),
+    update: Duration::from_millis(500),
+    speed: 1.0,
+};
 
 /// One test's world.
 pub struct Scenario {
@@ -57,7 +64,11 @@ impl Scenario {
     ) -> Self {
         let client = plane.client().await;
         let namespace = new_namespace(&client).await;
-        let simulator = Simulator::start(SimulatorOptions::default())
+        let options = SimulatorOptions {
+            pace: PACE,
+            ..SimulatorOptions::default()
+        };
+        let simulator = Simulator::start(options)
             .await
             .expect("the simulator starts");
         furnish(simulator.control());
@@ -67,6 +78,7 @@ impl Scenario {
             namespace: &namespace,
             settings,
             server,
+            authority: None,
         };
         let controller = Controller::start(plane, &options).await;
         let scenario = Self {

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::{Control, ControlError, data_routes};
 use crate::simulator::{
+    app::Behaviour,
     budget::{Bucket, Limit},
     faults::Fault,
     requests::{
@@ -89,6 +90,7 @@ pub(in crate::simulator) fn router() -> Router<Arc<Shared>> {
         .route("/deploys/{deploy}/variables", get(variables_of_deploy))
         .route("/deploys/{deploy}/status", put(set_deploy_status))
         .route("/deploys/{deploy}/artifact", delete(expire_artifact))
+        .route("/behaviours/{subject}", put(behave))
         .route("/keys", post(accept_key).delete(withdraw_key))
         .route("/limits/{bucket}", put(set_limit))
         .route("/faults", post(add_fault).delete(clear_faults))
@@ -231,6 +233,14 @@ async fn resume(
 
 async fn accept_key(State(control): State<Control>, Json(new): Json<NewKey>) -> Done {
     done(control.accept_key(&new))
+}
+
+async fn behave(
+    State(control): State<Control>,
+    Path(subject): Path<String>,
+    Json(behaviour): Json<Behaviour>,
+) -> Done {
+    done(control.behave(&subject, behaviour))
 }
 
 async fn withdraw_key(

@@ -4,11 +4,17 @@ use std::collections::BTreeMap;
 
 use super::{Control, ControlError};
 use crate::simulator::{
+    app::Behaviour,
     model::{Deploy, DeployStatus, Service, Suspender, Workspace},
     requests::{NewCommit, NewDeploy, NewDisk, NewService, NewWorkspace, Phase},
 };
 
 impl Control {
+    /// Every deploy of this commit, or this service whatever it runs, serves so from now on.
+    pub fn behave(&self, subject: &str, behaviour: Behaviour) -> Result<(), ControlError> {
+        self.shared.behaviours().set(subject, behaviour)
+    }
+
     /// Creates a workspace.
     pub fn create_workspace(&self, new: &NewWorkspace) -> Result<Workspace, ControlError> {
         self.change(|world, now| world.create_workspace(new, now))

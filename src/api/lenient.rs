@@ -1,0 +1,38 @@
+//! How a status is read: it may have been written by another version of the controller. Whatever of it does not fit is read
+//! as absent, and the next write says it anew, so that a status never makes its object unreadable.
+
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde_json::Value;
+
+pub(super) fn never_observed() -> i64 {
+    -1
+}
+
+pub(super) fn generation_or_never<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<i64, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(value.as_i64().unwrap_or_else(never_observed))
+}
+
+pub(super) fn if_it_fits<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(T::deserialize(value).ok())
+}
+
+/// The items that fit.
+pub(super) fn fitting<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let Value::Array(items) = Value::deserialize(deserializer)? else {
+        return Ok(Vec::new());
+    };
+    let read = items.into_iter().map(T::deserialize);
+    Ok(read.filter_map(Result::ok).collect())
+}
+
+pub(super) fn generation(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": "integer", "format": "int64", "minimum": -1, "default": -1})
+}

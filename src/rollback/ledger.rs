@@ -1,0 +1,122 @@
+//! The ledger of attempts: what is on record before anything is touched, and what became of it. One trait with two
+//! implementations: `Rollback` objects in a cluster, and a `SQLite` file without one.
+
+use std::{error::Error, fmt};
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+
+use crate::api::{RollbackSpec, RollbackStatus};
+
+/// Names one attempt.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttemptName {
+    /// The validation's namespace.
+    pub namespace: String,
+    /// The record's own name.
+    pub name: String,
+}
+
+impl fmt::Display for AttemptName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// An attempt as the ledger has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    /// Its name.
+    pub name: AttemptName,
+    /// Tells it from one that was deleted and created again under the same name.
+    pub uid: String,
+    /// Changes with every change of the record.
+    pub version: String,
+    /// Counts the changes of `spec`: 1, and one more with each approval or its withdrawal.
+    pub generation: i64,
+    /// When it was created, by the ledger's clock.
+    pub created: Timestamp,
+    /// What is to be done.
+    pub spec: RollbackSpec,
+    /// What was done.
+    pub status: RollbackStatus,
+}
+
+/// How the creation of an attempt ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Created {
+    /// It did not exist, and does now.
+    New(Attempt),
+    /// It existed, or was created by a call that got no answer: whose it is, its `claimant` tells.
+    Existing(Attempt),
+}
+
+/// Which attempts are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attempts<'a> {
+    /// Those for the validation with this uid.
+    OfValidation(&'a str),
+    /// Those by the policy of this name.
+    OfPolicy(&'a str),
+}
+
+/// The ledger could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The record has changed since it was read: nothing was written.
+    #[error("the record of attempt {0} has changed meanwhile")]
+    Conflict(AttemptName),
+    /// The record does not exist (any more): nothing was written.
+    #[error("the record of attempt {0} is gone")]
+    Gone(AttemptName),
+    /// No answer came: it may have been written or not.
+    #[error("it is not known whether the record of attempt {name} was written")]
+    InDoubt {
+        /// The attempt.
+        name: AttemptName,
+        /// What happened.
+        source: Option<Box<dyn Error + Send + Sync>>,
+    },
+    /// The ledger refused or failed: nothing was written.
+    #[error("could not read or write the record of attempt {name}")]
+    Failed {
+        /// The attempt, or what was asked for.
+        name: AttemptName,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+/// What is on record. Every answer is the ledger's newest, never one of a cache.
+pub trait AttemptLedger: fmt::Debug + Send + Sync {
+    /// Puts an attempt on record, unless its name is taken: this is the compare-and-swap that makes whoever succeeds its
+    /// owner.
+    fn create<'a>(
+        &'a self,
+        name: &'a AttemptName,
+        spec: &'a RollbackSpec,
+    ) -> BoxFuture<'a, Result<Created, LedgerError>>;
+
+    /// The attempt of this name.
+    fn read<'a>(
+        &'a self,
+        name: &'a AttemptName,
+    ) -> BoxFuture<'a, Result<Option<Attempt>, LedgerError>>;
+
+    /// Replaces the status of `attempt`, unless the record has changed since it was read. Gives the record as it is then.
+    fn advance<'a>(
+        &'a self,
+        attempt: &'a Attempt,
+        status: RollbackStatus,
+    ) -> BoxFuture<'a, Result<Attempt, LedgerError>>;
+
+    /// All attempts in `namespace` that are asked for, oldest first.
+    fn list<'a>(
+        &'a self,
+        namespace: &'a str,
+        which: Attempts<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Attempt>, LedgerError>>;
+
+    /// Takes an attempt off the record, unless it has changed since it was read.
+    fn remove<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Result<(), LedgerError>>;
+}
