@@ -29,13 +29,15 @@ impl World {
             at.max(next.unwrap_or(at))
         });
         let id = self.identities.next("evt");
-        self.events.push_back(Event {
+        let event = Event {
             id,
             service_id: service.to_owned(),
             timestamp: at,
             r#type,
             details,
-        });
+        };
+        self.announce(&event);
+        self.events.push_back(event);
     }
 
     /// Adds what Render would say about a deploy that went from one status to the next.

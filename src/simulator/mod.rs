@@ -8,6 +8,8 @@
 //! | `control` | what is changed and seen beside them: a handle, and the same over HTTP |
 //! | `model`, `world` | what exists |
 //! | `operations`, `deploying`, `service_changes`, `environment` | how it is changed |
+//! | `databases`, `maintenance`, `logs` | what is beside services |
+//! | `webhooks`, `event_types` | who is told of what happens |
 //! | `rollout`, `events` | how a deploy moves, and what is told about it |
 //! | `query`, `paging`, `wire`, `answer` | Render's ways of writing |
 //! | `budget`, `keys` | who may call, and how often |
@@ -23,10 +25,12 @@ mod app;
 mod budget;
 mod clock;
 mod control;
+mod databases;
 mod deploying;
 mod distortion;
 mod effect;
 mod environment;
+mod event_types;
 mod events;
 mod faults;
 mod holds;
@@ -35,6 +39,8 @@ mod journal;
 mod keys;
 mod lag;
 mod ledger;
+mod logs;
+mod maintenance;
 mod model;
 mod operations;
 mod paging;
@@ -44,6 +50,7 @@ mod rollout;
 mod seed;
 mod server;
 mod service_changes;
+mod webhooks;
 mod wire;
 mod world;
 
@@ -52,11 +59,14 @@ pub use app::Behaviour;
 pub use budget::{Bucket, Limit};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use control::{Control, ControlError};
+pub use databases::{Database, DatabaseStatus, NewDatabase, RecoveryStatus};
 pub use effect::Effect;
 pub use faults::Fault;
 pub use holds::{Held, HeldAt};
 pub use journal::RecordedRequest;
 pub use ledger::LedgerEntry;
+pub use logs::NewLine;
+pub use maintenance::{MaintenanceRun, MaintenanceState, NewMaintenance};
 pub use model::{
     Commit, Deploy, DeployStatus, Disk, Image, MaintenanceMode, Overlap, Service, ServiceType,
     Suspender, Trigger, Workspace,

@@ -64,7 +64,7 @@ impl World {
         if let Some(plan) = &new.plan {
             check_plan(plan)?;
         }
-        let owner_id = self.owner_of_new(new, now)?;
+        let owner_id = self.owner_of_new(new.owner.as_deref(), now)?;
         let created_at = self.stamp(now);
         let from_repository = new.image.is_none();
         let service = Service {
@@ -178,8 +178,13 @@ impl World {
         Ok(())
     }
 
-    fn owner_of_new(&mut self, new: &NewService, now: Timestamp) -> Result<String, ControlError> {
-        if let Some(wanted) = &new.owner {
+    /// The identifier of the workspace that something new is to belong to.
+    pub(super) fn owner_of_new(
+        &mut self,
+        owner: Option<&str>,
+        now: Timestamp,
+    ) -> Result<String, ControlError> {
+        if let Some(wanted) = owner {
             return Ok(self.workspaces[self.workspace_at(wanted)?].id.clone());
         }
         if let Some(first) = self.workspaces.first() {

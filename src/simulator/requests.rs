@@ -2,7 +2,11 @@
 
 use serde::Deserialize;
 
-use super::model::{DeployStatus, Overlap, ServiceType, Suspender, Trigger};
+use super::{
+    databases::{DatabaseStatus, RecoveryStatus},
+    maintenance::MaintenanceState,
+    model::{DeployStatus, Overlap, ServiceType, Suspender, Trigger},
+};
 
 /// A workspace to create.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -160,6 +164,34 @@ pub(super) struct Script {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Behind {
     pub(super) milliseconds: u64,
+}
+
+/// Body of a request that sets a database's status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Stated {
+    pub(super) status: DatabaseStatus,
+}
+
+/// Body of a request that decides whether a database can be recovered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Recoverable {
+    pub(super) recovery: RecoveryStatus,
+}
+
+/// Body of a request that sets a database's connection string.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Connected {
+    pub(super) connection: String,
+}
+
+/// Body of a request that moves a maintenance run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Moved {
+    pub(super) state: MaintenanceState,
 }
 
 /// Body of a request that sets a deploy's status.

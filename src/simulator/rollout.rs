@@ -57,12 +57,13 @@ impl Pace {
 }
 
 impl World {
-    /// Brings every deploy to where it stands at `now`, in the order in which things happened.
+    /// Brings every deploy and every database to where it stands at `now`, in the order in which things happened.
     pub(super) fn settle(&mut self, now: Timestamp) {
         // Each turn takes a phase off a plan, and nothing here adds one.
         while let Some((index, due)) = self.next_due(now) {
             self.advance(index, due);
         }
+        self.settle_databases(now);
     }
 
     /// Puts a new deploy in its place: at once, behind the running one, or instead of it.

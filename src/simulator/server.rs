@@ -18,7 +18,8 @@ use super::{
     control::{self, Control, ControlError},
     rollout::Pace,
     seed::Seed,
-    world::World,
+    webhooks::delivery,
+    world::{Signals, World},
 };
 
 /// How long open connections may take to end when a simulator stops.
@@ -90,14 +91,9 @@ impl Simulator {
             address: asked,
             source,
         };
-        let (held, _) = watch::channel(0);
-        let world = World::new(
-            options.pace,
-            &options.seed,
-            held.clone(),
-            options.clock.now(),
-        )
-        .map_err(|source| SimulatorError::Seed { source })?;
+        let signals = Signals::default();
+        let world = World::new(options.pace, &options.seed, &signals, options.clock.now())
+            .map_err(|source| SimulatorError::Seed { source })?;
         let listener = TcpListener::bind(asked).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let (stop, stopped) = watch::channel(false);
@@ -106,7 +102,7 @@ impl Simulator {
             clock: options.clock,
             pace: options.pace,
             seed: options.seed,
-            held,
+            signals,
             behaviours: Behaviours::default(),
             stopped,
         });
@@ -116,13 +112,14 @@ impl Simulator {
             .fallback(api::serve)
             .with_state(Arc::clone(&shared));
         let ended = Arc::clone(&shared);
+        let delivering = delivery::deliver(Arc::clone(&shared));
         let serving = axum::serve(listener, router)
             .with_graceful_shutdown(async move { ended.stopped().await });
         Ok(Running {
             address,
             control: Control::new(shared),
             stop,
-            serving: tokio::spawn(async move { serving.await }),
+            serving: tokio::spawn(async move { tokio::join!(serving.into_future(), delivering).0 }),
         })
     }
 }
@@ -181,7 +178,7 @@ pub(super) struct Shared {
     clock: Arc<dyn Clock>,
     pace: Pace,
     seed: Seed,
-    held: watch::Sender<usize>,
+    signals: Signals,
     behaviours: Behaviours,
     stopped: watch::Receiver<bool>,
 }
@@ -208,11 +205,23 @@ impl Shared {
     /// Returns when at least one call is held.
     pub(super) async fn holding(&self) {
         // An error means that no call will be held any more, and the caller has a limit for that.
-        let _ = self.held.subscribe().wait_for(|held| *held > 0).await;
+        let _ = self
+            .signals
+            .held
+            .subscribe()
+            .wait_for(|held| *held > 0)
+            .await;
+    }
+
+    /// Returns when at least one webhook is registered.
+    pub(super) async fn observed(&self) {
+        // An error means that none will be registered any more, and whoever waits also waits for the end.
+        let mut registered = self.signals.webhooks.subscribe();
+        let _ = registered.wait_for(|registered| *registered > 0).await;
     }
 
     pub(super) fn reset(&self) -> Result<(), ControlError> {
-        let fresh = World::new(self.pace, &self.seed, self.held.clone(), self.now())?;
+        let fresh = World::new(self.pace, &self.seed, &self.signals, self.now())?;
         *self.world() = fresh;
         self.behaviours.clear();
         Ok(())

@@ -9,6 +9,7 @@ use super::{
     api::Route,
     budget::Budgets,
     control::ControlError,
+    databases::Database,
     deploying::Phases,
     environment::Variable,
     faults::Faults,
@@ -18,10 +19,22 @@ use super::{
     keys::{KeyDigest, Reach},
     lag::Lag,
     ledger::Ledger,
+    logs::Logs,
+    maintenance::MaintenanceRun,
     model::{Deploy, DeployStatus, Event, Service, Workspace},
     rollout::Pace,
     seed::Seed,
+    webhooks::Webhooks,
 };
+
+/// What others wait for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Signals {
+    /// How many calls are held.
+    pub(super) held: watch::Sender<usize>,
+    /// How many webhooks are registered.
+    pub(super) webhooks: watch::Sender<usize>,
+}
 
 /// The platform's state. It has no clock of its own: whoever changes it says what time it is.
 #[derive(Debug)]
@@ -30,6 +43,10 @@ pub(super) struct World {
     pub(super) identities: Identities,
     pub(super) workspaces: Vec<Workspace>,
     pub(super) services: Vec<Service>,
+    pub(super) databases: Vec<Database>,
+    pub(super) maintenance: Vec<MaintenanceRun>,
+    pub(super) logs: Logs,
+    pub(super) webhooks: Webhooks,
     /// In the order in which they were created.
     pub(super) deploys: Vec<Deploy>,
     pub(super) events: VecDeque<Event>,
@@ -51,11 +68,11 @@ pub(super) struct World {
 }
 
 impl World {
-    /// A platform with what the seed says, at the given time. `held` is told how many calls are held.
+    /// A platform with what the seed says, at the given time. The signals are told what it counts.
     pub(super) fn new(
         pace: Pace,
         seed: &Seed,
-        held: watch::Sender<usize>,
+        signals: &Signals,
         now: Timestamp,
     ) -> Result<Self, ControlError> {
         let mut world = Self {
@@ -63,13 +80,17 @@ impl World {
             identities: Identities::default(),
             workspaces: Vec::new(),
             services: Vec::new(),
+            databases: Vec::new(),
+            maintenance: Vec::new(),
+            logs: Logs::default(),
+            webhooks: Webhooks::new(signals.webhooks.clone()),
             deploys: Vec::new(),
             events: VecDeque::new(),
             keys: Vec::new(),
             ledger: Ledger::default(),
             budgets: Budgets::default(),
             faults: Faults::default(),
-            holds: Holds::new(held),
+            holds: Holds::new(signals.held.clone()),
             journal: Journal::default(),
             variables: BTreeMap::new(),
             lag: None,

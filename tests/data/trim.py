@@ -36,6 +36,19 @@ ROUTES = [
     ("put", "/services/{serviceId}/env-vars/{envVarKey}"),
     ("delete", "/services/{serviceId}/env-vars/{envVarKey}"),
     ("put", "/services/{serviceId}/env-vars"),
+    ("get", "/postgres"),
+    ("get", "/postgres/{postgresId}"),
+    ("get", "/postgres/{postgresId}/connection-info"),
+    ("get", "/postgres/{postgresId}/recovery"),
+    ("post", "/postgres/{postgresId}/recovery"),
+    ("get", "/logs"),
+    ("get", "/maintenance"),
+    ("get", "/webhooks"),
+    ("post", "/webhooks"),
+    ("get", "/webhooks/{webhookId}"),
+    ("patch", "/webhooks/{webhookId}"),
+    ("delete", "/webhooks/{webhookId}"),
+    ("get", "/webhooks/{webhookId}/events"),
 ]
 
 PROSE = {"description", "summary", "example", "examples", "externalDocs", "tags", "operationId"}

@@ -3,11 +3,13 @@
 mod access;
 mod calls;
 mod control;
+mod databases;
 mod deploys;
 mod described;
 mod description;
 mod faults;
 mod limits;
+mod logs;
 mod outcomes;
 mod paging;
 mod pushes;
@@ -16,3 +18,4 @@ mod rollout;
 mod settings;
 mod sweep;
 mod variables;
+mod webhooks;

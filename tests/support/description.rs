@@ -15,6 +15,8 @@ pub enum Departure {
     Nullable(&'static str),
     /// The object has one more property.
     Property(&'static str, &'static str),
+    /// The object lacks a property that is required.
+    Missing(&'static str, &'static str),
     /// The routes, as method and path, answer a status that they do not declare and that others do.
     Status(&'static [(&'static str, &'static str)], &'static str),
     /// The property is one of several shapes, most of which hold for one another's values. Which one is told by the
@@ -22,18 +24,26 @@ pub enum Departure {
     ChosenByType(&'static str, &'static str, &'static [(&'static str, usize)]),
 }
 
-use Departure::{ChosenByType, Nullable, Property, Status};
+use Departure::{ChosenByType, Missing, Nullable, Property, Status};
 
 const SERVICE: &str = "/components/schemas/service";
 const ERROR: &str = "/components/schemas/error";
 const EVENT: &str = "/components/schemas/serviceEventWithCursor/properties/event";
 
 /// Every departure that is known.
-pub const DEPARTURES: [Departure; 11] = [
+pub const DEPARTURES: [Departure; 16] = [
     Nullable("/components/schemas/deploy/properties/commit"),
     Nullable("/components/schemas/deploy/properties/finishedAt"),
     Nullable("/components/schemas/webServiceDetails/properties/ipAllowList"),
     Nullable("/components/schemas/staticSiteDetails/properties/ipAllowList"),
+    Nullable("/components/schemas/postgres/properties/ipAllowList"),
+    Nullable("/components/schemas/postgresDetail/properties/ipAllowList"),
+    Nullable("/components/schemas/webhookWithCursor/properties/webhook/properties/eventFilter"),
+    Nullable(
+        "/components/schemas/components_schemas_webhookWithCursor_properties_webhook/properties/eventFilter",
+    ),
+    // Required, yet not among the properties.
+    Missing("/components/schemas/postgresDetail", "project"),
     Property(SERVICE, "autoDeployTrigger"),
     Property(ERROR, "error"),
     // Required, yet not among the properties.
@@ -53,6 +63,17 @@ pub const DEPARTURES: [Departure; 11] = [
             ("get", "/services/{serviceId}/events"),
             ("post", "/services/{serviceId}/deploys/{deployId}/cancel"),
             ("post", "/services/{serviceId}/rollback"),
+            ("get", "/postgres"),
+            ("get", "/postgres/{postgresId}"),
+            ("get", "/postgres/{postgresId}/connection-info"),
+            ("get", "/postgres/{postgresId}/recovery"),
+            ("get", "/maintenance"),
+            ("get", "/webhooks"),
+            ("post", "/webhooks"),
+            ("get", "/webhooks/{webhookId}"),
+            ("patch", "/webhooks/{webhookId}"),
+            ("delete", "/webhooks/{webhookId}"),
+            ("get", "/webhooks/{webhookId}/events"),
         ],
         "406",
     ),
@@ -197,6 +218,13 @@ impl Departure {
                     "{name} is described"
                 );
                 schema["properties"][name] = json!({"type": "string"});
+            }
+            Missing(pointer, name) => {
+                let schema = document.pointer_mut(pointer).unwrap();
+                let required = schema["required"].as_array_mut().unwrap();
+                let before = required.len();
+                required.retain(|own| own != name);
+                assert_eq!(required.len() + 1, before, "{name} is not required");
             }
             Status(paths, status) => {
                 for (method, path) in paths {

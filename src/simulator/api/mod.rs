@@ -3,14 +3,18 @@
 mod deploys;
 mod events;
 mod incoming;
+mod logs;
+mod maintenance;
 mod owners;
 mod patch;
+mod postgres;
 mod rollback;
 mod route;
 mod services;
 mod start;
 mod states;
 mod variables;
+mod webhooks;
 mod wrong;
 
 use std::{sync::Arc, time::Duration};
@@ -207,6 +211,19 @@ impl World {
             Route::PutVariable => variables::put(self, asked),
             Route::DeleteVariable => variables::delete(self, asked),
             Route::ReplaceVariables => variables::replace(self, asked),
+            Route::ListDatabases => postgres::list(self, asked),
+            Route::GetDatabase => postgres::get(self, asked),
+            Route::GetConnection => postgres::connection(self, asked),
+            Route::GetRecovery => postgres::recovery(self, asked),
+            Route::Recover => postgres::recover(self, asked),
+            Route::ListLogs => logs::list(self, asked),
+            Route::ListMaintenance => maintenance::list(self, asked),
+            Route::ListWebhooks => webhooks::list(self, asked),
+            Route::CreateWebhook => webhooks::create(self, asked),
+            Route::GetWebhook => webhooks::get(self, asked),
+            Route::PatchWebhook => webhooks::patch(self, asked),
+            Route::DeleteWebhook => webhooks::delete(self, asked),
+            Route::ListWebhookEvents => webhooks::attempts(self, asked),
         }
     }
 }

@@ -56,11 +56,37 @@ pub enum Route {
     DeleteVariable,
     /// Stores environment variables in place of all there are.
     ReplaceVariables,
+    /// The databases.
+    ListDatabases,
+    /// One database.
+    GetDatabase,
+    /// How a database is reached, with its password.
+    GetConnection,
+    /// Whether a database can be recovered.
+    GetRecovery,
+    /// Makes a new database of what one held at a point in time.
+    Recover,
+    /// What services and databases wrote.
+    ListLogs,
+    /// What the platform does to services and databases.
+    ListMaintenance,
+    /// The webhooks.
+    ListWebhooks,
+    /// Registers a webhook.
+    CreateWebhook,
+    /// One webhook.
+    GetWebhook,
+    /// Changes a webhook.
+    PatchWebhook,
+    /// Removes a webhook.
+    DeleteWebhook,
+    /// What a webhook was told.
+    ListWebhookEvents,
 }
 
 impl Route {
     /// Every route.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 34] = [
         Self::ListOwners,
         Self::GetOwner,
         Self::ListServices,
@@ -82,6 +108,19 @@ impl Route {
         Self::PutVariable,
         Self::DeleteVariable,
         Self::ReplaceVariables,
+        Self::ListDatabases,
+        Self::GetDatabase,
+        Self::GetConnection,
+        Self::GetRecovery,
+        Self::Recover,
+        Self::ListLogs,
+        Self::ListMaintenance,
+        Self::ListWebhooks,
+        Self::CreateWebhook,
+        Self::GetWebhook,
+        Self::PatchWebhook,
+        Self::DeleteWebhook,
+        Self::ListWebhookEvents,
     ];
 
     /// Its method.
@@ -105,6 +144,8 @@ impl Route {
             | Self::ScaleService
             | Self::StartDeploy
             | Self::RollBack => Bucket::Deploys,
+            Self::Recover => Bucket::Creations,
+            Self::ListLogs => Bucket::Logs,
             _ if self.method() == Method::GET => Bucket::Reads,
             _ => Bucket::Writes,
         }
@@ -137,6 +178,19 @@ impl Route {
             Self::PutVariable => (M::PUT, "/v1/services/{serviceId}/env-vars/{envVarKey}"),
             Self::DeleteVariable => (M::DELETE, "/v1/services/{serviceId}/env-vars/{envVarKey}"),
             Self::ReplaceVariables => (M::PUT, "/v1/services/{serviceId}/env-vars"),
+            Self::ListDatabases => (M::GET, "/v1/postgres"),
+            Self::GetDatabase => (M::GET, "/v1/postgres/{postgresId}"),
+            Self::GetConnection => (M::GET, "/v1/postgres/{postgresId}/connection-info"),
+            Self::GetRecovery => (M::GET, "/v1/postgres/{postgresId}/recovery"),
+            Self::Recover => (M::POST, "/v1/postgres/{postgresId}/recovery"),
+            Self::ListLogs => (M::GET, "/v1/logs"),
+            Self::ListMaintenance => (M::GET, "/v1/maintenance"),
+            Self::ListWebhooks => (M::GET, "/v1/webhooks"),
+            Self::CreateWebhook => (M::POST, "/v1/webhooks"),
+            Self::GetWebhook => (M::GET, "/v1/webhooks/{webhookId}"),
+            Self::PatchWebhook => (M::PATCH, "/v1/webhooks/{webhookId}"),
+            Self::DeleteWebhook => (M::DELETE, "/v1/webhooks/{webhookId}"),
+            Self::ListWebhookEvents => (M::GET, "/v1/webhooks/{webhookId}/events"),
         }
     }
 }

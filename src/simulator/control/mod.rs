@@ -1,6 +1,8 @@
 //! What a test or a person changes and sees, beside Render's API.
 
 mod calls;
+mod data;
+mod data_routes;
 pub(super) mod routes;
 mod services;
 
@@ -24,6 +26,18 @@ pub enum ControlError {
     /// No such deploy.
     #[error("there is no deploy {0:?}")]
     UnknownDeploy(String),
+    /// No such database.
+    #[error("there is no database {0:?}")]
+    UnknownDatabase(String),
+    /// No such service or database.
+    #[error("there is no service or database {0:?}")]
+    UnknownResource(String),
+    /// No such maintenance run.
+    #[error("there is no maintenance run {0:?}")]
+    UnknownMaintenance(String),
+    /// No such webhook.
+    #[error("there is no webhook {0:?}")]
+    UnknownWebhook(String),
     /// No such fault.
     #[error("there is no fault {0}")]
     UnknownFault(u64),
@@ -51,6 +65,10 @@ impl ControlError {
             Self::UnknownWorkspace(_)
             | Self::UnknownService(_)
             | Self::UnknownDeploy(_)
+            | Self::UnknownDatabase(_)
+            | Self::UnknownResource(_)
+            | Self::UnknownMaintenance(_)
+            | Self::UnknownWebhook(_)
             | Self::UnknownFault(_)
             | Self::UnknownHold(_)
             | Self::UnknownKey => StatusCode::NOT_FOUND,
@@ -102,6 +120,9 @@ impl Control {
             "now": now,
             "workspaces": world.workspaces,
             "services": services,
+            "databases": world.databases,
+            "maintenance": world.maintenance,
+            "webhooks": world.webhooks.registered(),
             "keys": keys,
             "limits": world.budgets.limits(),
             "faults": world.faults.active(),

@@ -11,7 +11,7 @@ use axum::{
 use http::StatusCode;
 use serde_json::json;
 
-use super::{Control, ControlError};
+use super::{Control, ControlError, data_routes};
 use crate::simulator::{
     app::Behaviour,
     budget::{Bucket, Limit},
@@ -23,8 +23,8 @@ use crate::simulator::{
     server::Shared,
 };
 
-type Outcome<T> = Result<Json<T>, ControlError>;
-type Done = Result<StatusCode, ControlError>;
+pub(super) type Outcome<T> = Result<Json<T>, ControlError>;
+pub(super) type Done = Result<StatusCode, ControlError>;
 
 impl FromRef<Arc<Shared>> for Control {
     fn from_ref(shared: &Arc<Shared>) -> Self {
@@ -95,6 +95,7 @@ pub(in crate::simulator) fn router() -> Router<Arc<Shared>> {
         .route("/limits/{bucket}", put(set_limit))
         .route("/faults", post(add_fault).delete(clear_faults))
         .route("/faults/{fault}", delete(remove_fault))
+        .merge(data_routes::router())
         .fallback(async || StatusCode::NOT_FOUND)
 }
 
@@ -279,6 +280,6 @@ async fn forget_calls(State(control): State<Control>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-fn done(outcome: Result<(), ControlError>) -> Done {
+pub(super) fn done(outcome: Result<(), ControlError>) -> Done {
     outcome.map(|()| StatusCode::NO_CONTENT)
 }

@@ -87,6 +87,11 @@ fn assert_swept(seen: &[Seen]) {
         ),
         (Route::ListDeploys, "/0/deploy/trigger", deploy),
         (
+            Route::GetDatabase,
+            "/status",
+            "/components/schemas/databaseStatus",
+        ),
+        (
             Route::GetService,
             "/type",
             "/components/schemas/serviceType",

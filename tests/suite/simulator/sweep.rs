@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use plumbline::simulator::{
-    DeployStatus, NewDeploy, NewService, Phase, Route, ServiceType, Suspender, Trigger,
+    Bucket, DeployStatus, Limit, NewDeploy, NewService, Phase, Route, ServiceType, Suspender,
+    Trigger,
 };
 use serde_json::Value;
 
@@ -26,6 +27,8 @@ pub struct Seen {
 pub struct Sweep {
     api: Api,
     services: Vec<String>,
+    database: String,
+    webhook: String,
     seen: Vec<Seen>,
 }
 
@@ -34,8 +37,11 @@ impl Sweep {
         let mut sweep = Self {
             api: Api::start().await,
             services: Vec::new(),
+            database: String::new(),
+            webhook: String::new(),
             seen: Vec::new(),
         };
+        sweep.limit(100_000);
         sweep.create_services();
         sweep.read_everything().await;
         sweep.walk_through_statuses().await;
@@ -44,11 +50,32 @@ impl Sweep {
         sweep.change_services().await;
         sweep.change_deploys().await;
         sweep.change_variables().await;
+        sweep.see_databases().await;
+        sweep.see_logs().await;
+        sweep.see_maintenance().await;
+        sweep.change_webhooks().await;
         sweep.filter().await;
         sweep.be_refused().await;
         sweep.exceed_the_limit().await;
         sweep.api.end().await;
         sweep.seen
+    }
+
+    /// Lets this many calls of each kind through.
+    fn limit(&self, calls: u32) {
+        let limit = Limit {
+            calls,
+            window_seconds: 60,
+        };
+        for bucket in [
+            Bucket::Reads,
+            Bucket::Deploys,
+            Bucket::Creations,
+            Bucket::Logs,
+            Bucket::Writes,
+        ] {
+            self.api.control().set_limit(bucket, limit).unwrap();
+        }
     }
 
     fn create_services(&mut self) {

@@ -2,20 +2,13 @@
 
 use std::time::Duration;
 
-use plumbline::simulator::{Bucket, DeployStatus, Limit, Route};
+use plumbline::simulator::{DeployStatus, Route};
 use serde_json::{Value, json};
 
 use super::Sweep;
 
 impl Sweep {
     pub(super) async fn change_services(&mut self) {
-        let plenty = Limit {
-            calls: 10_000,
-            window_seconds: 60,
-        };
-        for bucket in [Bucket::Deploys, Bucket::Writes] {
-            self.api.control().set_limit(bucket, plenty).unwrap();
-        }
         for service in self.services.clone() {
             let path = format!("/services/{service}");
             let owner = self.api.control().service(&service).unwrap().owner_id;

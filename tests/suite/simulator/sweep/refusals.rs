@@ -1,6 +1,6 @@
 //! What is refused.
 
-use plumbline::simulator::{Bucket, Limit, Route};
+use plumbline::simulator::Route;
 use serde_json::Value;
 
 use super::Sweep;
@@ -40,6 +40,11 @@ impl Sweep {
             ),
             (Route::RollBack, "/services/srv-none/rollback".to_owned()),
             (Route::RollBack, format!("/services/{service}/rollback")),
+            (Route::GetDatabase, "/postgres/dpg-none-a".to_owned()),
+            (
+                Route::Recover,
+                format!("/postgres/{}/recovery", self.database),
+            ),
         ];
         for (route, path) in missing {
             self.get(route, &path).await;
@@ -47,6 +52,8 @@ impl Sweep {
         let paged = [
             (Route::ListOwners, "/owners".to_owned()),
             (Route::ListServices, "/services".to_owned()),
+            (Route::ListDatabases, "/postgres".to_owned()),
+            (Route::ListWebhooks, "/webhooks".to_owned()),
             (Route::ListDeploys, format!("/services/{service}/deploys")),
             (Route::ListEvents, format!("/services/{service}/events")),
             (
@@ -70,19 +77,7 @@ impl Sweep {
     }
 
     pub(super) async fn exceed_the_limit(&mut self) {
-        let none = Limit {
-            calls: 0,
-            window_seconds: 60,
-        };
-        for bucket in [
-            Bucket::Reads,
-            Bucket::Deploys,
-            Bucket::Creations,
-            Bucket::Logs,
-            Bucket::Writes,
-        ] {
-            self.api.control().set_limit(bucket, none).unwrap();
-        }
+        self.limit(0);
         for (route, path) in self.every_path() {
             self.get(route, &path).await;
         }
@@ -98,6 +93,8 @@ impl Sweep {
                 .replace("{serviceId}", service)
                 .replace("{deployId}", deploy)
                 .replace("{envVarKey}", "LEVEL")
+                .replace("{postgresId}", &self.database)
+                .replace("{webhookId}", &self.webhook)
         };
         Route::ALL.map(|route| (route, concrete(route))).to_vec()
     }
