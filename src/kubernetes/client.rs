@@ -12,6 +12,9 @@ use tower::timeout::TimeoutLayer;
 /// Longest time of one request that is no watch, and of the wait for the head of any answer.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Who writes: the owner of the fields in `metadata.managedFields`.
+pub const FIELD_MANAGER: &str = "plumbline";
+
 /// No connection to the API server could be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {

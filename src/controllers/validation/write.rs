@@ -15,15 +15,12 @@ use crate::{
     },
     controllers::{context::Context, outcome::Retryable},
     kubernetes::{
-        client::REQUEST_TIMEOUT,
+        client::{FIELD_MANAGER, REQUEST_TIMEOUT},
         conditions::find,
         events::{EventType, Transition},
     },
     telemetry::chain,
 };
-
-/// Who writes: the owner of the fields in `metadata.managedFields`.
-const FIELD_MANAGER: &str = "plumbline";
 
 /// What a write needs to know of its object, which may be one that does not decode.
 #[derive(Debug)]
