@@ -1,15 +1,19 @@
 //! The ledger of attempts as `Rollback` objects.
+//!
+//! Every request is sent once, and asks the API server for its newest: the client must not retry
+//! ([`connect`](super::client::connect) makes such a one), since the second answer would speak of the first's deed.
 
-use std::{
-    fmt::{self, Write as _},
-    future::Future,
-};
+use std::{error::Error, fmt, future::Future};
 
-use futures::{FutureExt, future::BoxFuture};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use futures::future::BoxFuture;
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::Timestamp};
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions},
+    api::{
+        ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
+        Preconditions,
+    },
+    core::{ObjectMeta, response::reason},
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -18,70 +22,155 @@ use tokio::time::timeout;
 use super::client::{FIELD_MANAGER, REQUEST_TIMEOUT};
 use crate::{
     api::{DeploymentValidation, Rollback, RollbackSpec, RollbackStatus},
-    rollback::ledger::{Attempt, AttemptLedger, AttemptName, Attempts, Created, LedgerError},
+    rollback::ledger::{
+        Attempt, AttemptLedger, AttemptName, Attempts, Created, LedgerError, MAX_LISTED, Refusal,
+    },
 };
 
-/// The label with the uid of the validation.
-const VALIDATION: &str = "plumbline.dev/validation-uid";
+/// The label that names the uid of an attempt's validation.
+pub const VALIDATION_LABEL: &str = "plumbline.dev/validation-uid";
 
-/// The label with the name of the policy.
-const POLICY: &str = "plumbline.dev/policy";
+/// The label that names an attempt's policy.
+pub const POLICY_LABEL: &str = "plumbline.dev/policy";
 
-/// The longest value of a label.
-const MAX_LABEL_BYTES: usize = 63;
+/// The most characters that the value of a label may have.
+const MAX_LABEL: usize = 63;
 
-/// Bytes of the digest in place of a longer one.
-const LABEL_BYTES: usize = 16;
+/// Objects asked for at once.
+const PAGE: u32 = 100;
 
-/// Records in one page of a list, and the most pages.
-const PAGE: u32 = 500;
-const MAX_PAGES: usize = 20;
+/// Fills in what follows from the rest of a status that is about to be written for an attempt: the conditions.
+pub type Complete = fn(&Attempt, RollbackStatus) -> RollbackStatus;
 
-/// Makes the status that is written from the one that is meant.
-type Completion = fn(&Attempt, RollbackStatus) -> RollbackStatus;
-
-/// `Rollback` objects, read and written live.
+/// The ledger in a cluster.
 #[derive(Clone)]
 pub struct RollbackLedger {
     client: Client,
-    complete: Completion,
+    complete: Complete,
+}
+
+/// An object that is no attempt.
+#[derive(Debug, thiserror::Error)]
+enum Undecodable {
+    /// Another version of the schema.
+    #[error("the object cannot be read as a Rollback")]
+    Shape(#[source] Box<dyn Error + Send + Sync>),
+    /// What the API server gives every object is not there.
+    #[error("the object has no uid or no resourceVersion")]
+    Identity,
+}
+
+impl RollbackLedger {
+    /// Keeps the attempts through `client`, and gives each status to `complete` before it is written.
+    #[must_use]
+    pub fn new(client: Client, complete: Complete) -> Self {
+        Self { client, complete }
+    }
+
+    /// Untyped, so that an object that does not decode can be named.
+    fn objects(&self, namespace: &str) -> Api<DynamicObject> {
+        let resource = ApiResource::erase::<Rollback>(&());
+        Api::namespaced_with(self.client.clone(), namespace, &resource)
+    }
+
+    async fn put(&self, name: &AttemptName, spec: &RollbackSpec) -> Result<Created, LedgerError> {
+        let record = record(name, spec)?;
+        let objects: Api<Rollback> = Api::namespaced(self.client.clone(), &name.namespace);
+        let parameters = PostParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        match timeout(REQUEST_TIMEOUT, objects.create(&parameters, &record)).await {
+            Ok(Ok(created)) => whole(&created)
+                .map(Created::New)
+                .map_err(|problem| LedgerError::in_doubt(name, Some(problem.into()))),
+            Ok(Err(error)) if says(&error, reason::ALREADY_EXISTS) => {
+                let found = self.find(name).await?;
+                let found = found.ok_or_else(|| LedgerError::Gone(name.clone()))?;
+                Ok(Created::Existing(found))
+            }
+            // A namespace that does not exist, or a quota that somebody else is changing: neither is about the record.
+            Ok(Err(error)) if is_refusal(&error) => Err(LedgerError::failed(name, error)),
+            Ok(Err(error)) => Err(LedgerError::in_doubt(name, Some(error.into()))),
+            Err(_) => Err(LedgerError::in_doubt(name, None)),
+        }
+    }
+
+    async fn find(&self, name: &AttemptName) -> Result<Option<Attempt>, LedgerError> {
+        let objects = self.objects(&name.namespace);
+        let found = asked(name, async {
+            match objects.get(&name.name).await {
+                Err(error) if says(&error, reason::NOT_FOUND) => Ok(None),
+                found => found.map(Some),
+            }
+        });
+        let found = found.await?.map(decoded).transpose();
+        found.map_err(|problem| LedgerError::failed(name, problem))
+    }
+
+    async fn replace_status(
+        &self,
+        attempt: &Attempt,
+        status: RollbackStatus,
+    ) -> Result<Attempt, LedgerError> {
+        let name = &attempt.name;
+        // Each field that this manager set before and that is not among these is taken away. With uid and resourceVersion
+        // the API server compares before it swaps.
+        let patch = json!({
+            "apiVersion": Rollback::api_version(&()),
+            "kind": Rollback::kind(&()),
+            "metadata": {"name": name.name, "uid": attempt.uid, "resourceVersion": attempt.version},
+            "status": (self.complete)(attempt, status),
+        });
+        let objects = self.objects(&name.namespace);
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        let patch = Patch::Apply(&patch);
+        let written = written(name, objects.patch_status(&name.name, &parameters, &patch)).await?;
+        decoded(written).map_err(|problem| LedgerError::in_doubt(name, Some(problem.into())))
+    }
+
+    async fn listed(
+        &self,
+        namespace: &str,
+        which: &Attempts<'_>,
+    ) -> Result<Vec<Attempt>, LedgerError> {
+        let name = which.asked_for_in(namespace);
+        let objects = self.objects(namespace);
+        let mut page = ListParams::default().labels(&selector(which)).limit(PAGE);
+        let mut found = Vec::new();
+        for _ in 0..=MAX_LISTED / PAGE as usize {
+            let listed = asked(&name, objects.list(&page)).await?;
+            found.extend(listed.items);
+            page.continue_token = listed.metadata.continue_.filter(|token| !token.is_empty());
+            if found.len() > MAX_LISTED {
+                break;
+            }
+            if page.continue_token.is_none() {
+                return sorted(namespace, which, found);
+            }
+        }
+        Err(LedgerError::failed(&name, Refusal::TooMany))
+    }
+
+    async fn take_off(&self, attempt: &Attempt) -> Result<(), LedgerError> {
+        let parameters = DeleteParams {
+            preconditions: Some(Preconditions {
+                uid: Some(attempt.uid.clone()),
+                resource_version: Some(attempt.version.clone()),
+            }),
+            ..DeleteParams::default()
+        };
+        let objects = self.objects(&attempt.name.namespace);
+        let deleted = objects.delete(&attempt.name.name, &parameters);
+        written(&attempt.name, deleted).await.map(|_| ())
+    }
 }
 
 impl fmt::Debug for RollbackLedger {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("RollbackLedger")
-    }
-}
-
-impl RollbackLedger {
-    /// A ledger that completes each status by `complete` before it is written.
-    #[must_use]
-    pub fn new(client: Client, complete: Completion) -> Self {
-        Self { client, complete }
-    }
-
-    fn objects(&self, namespace: &str) -> Api<Rollback> {
-        Api::namespaced(self.client.clone(), namespace)
-    }
-}
-
-/// A `Rollback` as the ledger has it.
-#[must_use]
-pub fn attempt_of(object: &Rollback) -> Attempt {
-    Attempt {
-        name: AttemptName {
-            namespace: object.namespace().unwrap_or_default(),
-            name: object.name_any(),
-        },
-        uid: object.uid().unwrap_or_default(),
-        version: object.resource_version().unwrap_or_default(),
-        generation: object.metadata.generation.unwrap_or_default(),
-        created: object
-            .creation_timestamp()
-            .map(|time| time.0)
-            .unwrap_or_default(),
-        spec: object.spec.clone(),
-        status: object.status.clone().unwrap_or_default(),
+        formatter
+            .debug_struct("RollbackLedger")
+            .finish_non_exhaustive()
     }
 }
 
@@ -91,35 +180,14 @@ impl AttemptLedger for RollbackLedger {
         name: &'a AttemptName,
         spec: &'a RollbackSpec,
     ) -> BoxFuture<'a, Result<Created, LedgerError>> {
-        async move {
-            let object = object(name, spec);
-            let objects = self.objects(&name.namespace);
-            let parameters = PostParams {
-                field_manager: Some(FIELD_MANAGER.to_owned()),
-                ..PostParams::default()
-            };
-            match within(name, objects.create(&parameters, &object)).await {
-                Ok(created) => Ok(Created::New(attempt_of(&created))),
-                Err(LedgerError::Conflict(_)) => match self.read(name).await? {
-                    Some(existing) => Ok(Created::Existing(existing)),
-                    None => Err(LedgerError::Gone(name.clone())),
-                },
-                Err(error) => Err(error),
-            }
-        }
-        .boxed()
+        Box::pin(self.put(name, spec))
     }
 
     fn read<'a>(
         &'a self,
         name: &'a AttemptName,
     ) -> BoxFuture<'a, Result<Option<Attempt>, LedgerError>> {
-        async move {
-            let objects = self.objects(&name.namespace);
-            let object = within(name, objects.get_opt(&name.name)).await?;
-            Ok(object.map(|object| attempt_of(&object)))
-        }
-        .boxed()
+        Box::pin(self.find(name))
     }
 
     fn advance<'a>(
@@ -127,25 +195,7 @@ impl AttemptLedger for RollbackLedger {
         attempt: &'a Attempt,
         status: RollbackStatus,
     ) -> BoxFuture<'a, Result<Attempt, LedgerError>> {
-        async move {
-            let status = (self.complete)(attempt, status);
-            let patch = json!({
-                "apiVersion": Rollback::api_version(&()),
-                "kind": Rollback::kind(&()),
-                "metadata": {
-                    "name": attempt.name.name,
-                    "uid": attempt.uid,
-                    "resourceVersion": attempt.version,
-                },
-                "status": status,
-            });
-            let objects = self.objects(&attempt.name.namespace);
-            let parameters = PatchParams::apply(FIELD_MANAGER).force();
-            let patch = Patch::Apply(&patch);
-            let written = objects.patch_status(&attempt.name.name, &parameters, &patch);
-            Ok(attempt_of(&within(&attempt.name, written).await?))
-        }
-        .boxed()
+        Box::pin(self.replace_status(attempt, status))
     }
 
     fn list<'a>(
@@ -153,121 +203,167 @@ impl AttemptLedger for RollbackLedger {
         namespace: &'a str,
         which: Attempts<'a>,
     ) -> BoxFuture<'a, Result<Vec<Attempt>, LedgerError>> {
-        async move {
-            let selector = match which {
-                Attempts::OfValidation(uid) => format!("{VALIDATION}={}", label(uid)),
-                Attempts::OfPolicy(policy) => format!("{POLICY}={}", label(policy)),
-            };
-            let asked = AttemptName {
-                namespace: namespace.to_owned(),
-                name: selector.clone(),
-            };
-            let objects = self.objects(namespace);
-            let mut parameters = ListParams::default().labels(&selector).limit(PAGE);
-            let mut attempts = Vec::new();
-            for _ in 0..MAX_PAGES {
-                let page = within(&asked, objects.list(&parameters)).await?;
-                attempts.extend(page.items.iter().map(attempt_of));
-                parameters.continue_token =
-                    page.metadata.continue_.filter(|token| !token.is_empty());
-                if parameters.continue_token.is_none() {
-                    break;
-                }
-            }
-            attempts.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
-            Ok(attempts)
-        }
-        .boxed()
+        Box::pin(async move { self.listed(namespace, &which).await })
     }
 
     fn remove<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Result<(), LedgerError>> {
-        async move {
-            let parameters = DeleteParams {
-                preconditions: Some(Preconditions {
-                    uid: Some(attempt.uid.clone()),
-                    resource_version: Some(attempt.version.clone()),
-                }),
-                ..DeleteParams::default()
-            };
-            let objects = self.objects(&attempt.name.namespace);
-            within(
-                &attempt.name,
-                objects.delete(&attempt.name.name, &parameters),
-            )
-            .await?;
-            Ok(())
-        }
-        .boxed()
+        Box::pin(self.take_off(attempt))
     }
 }
 
-fn object(name: &AttemptName, spec: &RollbackSpec) -> Rollback {
-    let mut object = Rollback::new(&name.name, spec.clone());
-    object.metadata = ObjectMeta {
-        name: Some(name.name.clone()),
-        namespace: Some(name.namespace.clone()),
-        ..ObjectMeta::default()
+/// The attempt that `rollback` is the record of, as the API server gave it.
+#[must_use]
+pub fn attempt_of(rollback: &Rollback) -> Attempt {
+    let metadata = &rollback.metadata;
+    let created = metadata.creation_timestamp.as_ref();
+    Attempt {
+        name: AttemptName {
+            namespace: rollback.namespace().unwrap_or_default(),
+            name: rollback.name_any(),
+        },
+        uid: metadata.uid.clone().unwrap_or_default(),
+        version: metadata.resource_version.clone().unwrap_or_default(),
+        generation: metadata.generation.unwrap_or_default(),
+        created: created.map_or(Timestamp::UNIX_EPOCH, |time| time.0),
+        spec: rollback.spec.clone(),
+        status: rollback.status.clone().unwrap_or_default(),
+    }
+}
+
+/// `text` as the value of a label: itself where that is allowed, and else a digest of it.
+#[must_use]
+pub fn label_value(text: &str) -> String {
+    let ends = |text: &str| {
+        let end = |end: Option<char>| end.is_some_and(|end| end.is_ascii_alphanumeric());
+        end(text.chars().next()) && end(text.chars().next_back())
     };
-    if let Some(uid) = &spec.validation_ref.uid {
-        object
-            .labels_mut()
-            .insert(VALIDATION.to_owned(), label(uid));
-        object.owner_references_mut().push(OwnerReference {
-            api_version: DeploymentValidation::api_version(&()).into_owned(),
-            kind: DeploymentValidation::kind(&()).into_owned(),
-            name: spec.validation_ref.name.clone(),
-            uid: uid.clone(),
-            controller: Some(true),
-            block_owner_deletion: None,
-        });
-    }
-    if let Some(policy) = &spec.policy_ref {
-        object
-            .labels_mut()
-            .insert(POLICY.to_owned(), label(&policy.name));
-    }
-    object
-}
-
-/// The text as the value of a label: itself, or a digest when it is too long for one.
-fn label(text: &str) -> String {
-    if text.len() <= MAX_LABEL_BYTES {
+    let inner = |other: char| other.is_ascii_alphanumeric() || matches!(other, '-' | '_' | '.');
+    if text.len() <= MAX_LABEL && ends(text) && text.chars().all(inner) {
         return text.to_owned();
     }
-    let mut digest = String::with_capacity(2 * LABEL_BYTES);
-    for byte in Sha256::digest(text).iter().take(LABEL_BYTES) {
-        // Writing to a text does not fail.
-        let _ = write!(digest, "{byte:02x}");
-    }
-    digest
+    let digest = format!("{:x}", Sha256::digest(text));
+    format!("sha256-{}", &digest[..56])
 }
 
-async fn within<T>(
+/// Selects the attempts that are asked for, and those whose label has the same value by chance or by somebody's hand.
+fn selector(which: &Attempts<'_>) -> String {
+    let (label, text) = match which {
+        Attempts::OfValidation(uid) => (VALIDATION_LABEL, uid),
+        Attempts::OfPolicy(name) => (POLICY_LABEL, name),
+    };
+    format!("{label}={}", label_value(text))
+}
+
+/// The object of a new attempt: found by its labels, and removed with its validation.
+fn record(name: &AttemptName, spec: &RollbackSpec) -> Result<Rollback, LedgerError> {
+    let Some(uid) = &spec.validation_ref.uid else {
+        return Err(LedgerError::failed(name, Refusal::NoValidation));
+    };
+    let policy = spec.policy_ref.as_ref();
+    let labels = [
+        Some((VALIDATION_LABEL.to_owned(), label_value(uid))),
+        policy.map(|policy| (POLICY_LABEL.to_owned(), label_value(&policy.name))),
+    ];
+    let owner = OwnerReference {
+        api_version: DeploymentValidation::api_version(&()).into_owned(),
+        kind: DeploymentValidation::kind(&()).into_owned(),
+        name: spec.validation_ref.name.clone(),
+        uid: uid.clone(),
+        controller: Some(true),
+        block_owner_deletion: Some(false),
+    };
+    Ok(Rollback {
+        metadata: ObjectMeta {
+            name: Some(name.name.clone()),
+            namespace: Some(name.namespace.clone()),
+            labels: Some(labels.into_iter().flatten().collect()),
+            owner_references: Some(vec![owner]),
+            ..ObjectMeta::default()
+        },
+        spec: spec.clone(),
+        status: None,
+    })
+}
+
+fn decoded(object: DynamicObject) -> Result<Attempt, Undecodable> {
+    let rollback: Result<Rollback, _> = object.try_parse();
+    whole(&rollback.map_err(|problem| Undecodable::Shape(problem.into()))?)
+}
+
+/// The attempt of an object that has what makes a compare-and-swap.
+fn whole(rollback: &Rollback) -> Result<Attempt, Undecodable> {
+    let attempt = attempt_of(rollback);
+    if attempt.uid.is_empty() || attempt.version.is_empty() {
+        return Err(Undecodable::Identity);
+    }
+    Ok(attempt)
+}
+
+/// The attempts that are asked for, oldest first.
+fn sorted(
+    namespace: &str,
+    which: &Attempts<'_>,
+    found: Vec<DynamicObject>,
+) -> Result<Vec<Attempt>, LedgerError> {
+    let mut attempts = Vec::with_capacity(found.len());
+    for object in found {
+        let name = AttemptName {
+            namespace: namespace.to_owned(),
+            name: object.name_any(),
+        };
+        let attempt = decoded(object).map_err(|problem| LedgerError::failed(&name, problem))?;
+        if which.include(&attempt.spec) {
+            attempts.push(attempt);
+        }
+    }
+    attempts.sort_by(|one, other| (one.created, &one.name).cmp(&(other.created, &other.name)));
+    Ok(attempts)
+}
+
+/// Waits for the answer to a request that reads.
+async fn asked<T>(
     name: &AttemptName,
     request: impl Future<Output = kube::Result<T>>,
 ) -> Result<T, LedgerError> {
-    let in_doubt = |source| LedgerError::InDoubt {
-        name: name.clone(),
-        source,
-    };
     match timeout(REQUEST_TIMEOUT, request).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
-            Err(LedgerError::Conflict(name.clone()))
-        }
-        Ok(Err(kube::Error::Api(status))) if status.code == 404 => {
-            Err(LedgerError::Gone(name.clone()))
-        }
-        Ok(Err(error @ kube::Error::Api(_))) if is_refusal(&error) => Err(LedgerError::Failed {
-            name: name.clone(),
-            source: Box::new(error),
-        }),
-        Ok(Err(error)) => Err(in_doubt(Some(Box::new(error)))),
-        Err(_) => Err(in_doubt(None)),
+        Ok(answer) => answer.map_err(|error| LedgerError::failed(name, error)),
+        Err(_) => Err(LedgerError::failed(name, Refusal::NoAnswer)),
     }
 }
 
-/// Whether the API server says that it has not carried out the request.
-fn is_refusal(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if (400..500).contains(&status.code))
+/// Waits for the answer to a request that changes a record as it was read; sure that it has changed nothing only when the
+/// API server says so.
+async fn written<T>(
+    name: &AttemptName,
+    request: impl Future<Output = kube::Result<T>>,
+) -> Result<T, LedgerError> {
+    match timeout(REQUEST_TIMEOUT, request).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) if says(&error, reason::NOT_FOUND) => Err(LedgerError::Gone(name.clone())),
+        Ok(Err(error)) if says(&error, reason::CONFLICT) => {
+            Err(LedgerError::Conflict(name.clone()))
+        }
+        Ok(Err(error)) if is_refusal(&error) => Err(LedgerError::failed(name, error)),
+        Ok(Err(error)) => Err(LedgerError::in_doubt(name, Some(error.into()))),
+        Err(_) => Err(LedgerError::in_doubt(name, None)),
+    }
 }
+
+/// Whether the API server gives this reason. The number alone is not enough: 404 is also the answer while the kind is not
+/// served, or of something in between, and says nothing about a record then.
+fn says(error: &kube::Error, reason: &str) -> bool {
+    matches!(error, kube::Error::Api(status) if status.reason == reason)
+}
+
+/// Whether the request was refused, or never sent. A 408 may come from something in between, which has seen the request and
+/// not its answer.
+fn is_refusal(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(status) => (400..500).contains(&status.code) && status.code != 408,
+        kube::Error::BuildRequest(_) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

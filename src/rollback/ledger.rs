@@ -60,6 +60,49 @@ pub enum Attempts<'a> {
     OfPolicy(&'a str),
 }
 
+/// How many attempts a list may hold: one more and it is refused, since a part of them would be taken for all.
+pub const MAX_LISTED: usize = 10_000;
+
+impl Attempts<'_> {
+    /// Whether an attempt with this spec is among them.
+    #[must_use]
+    pub fn include(&self, spec: &RollbackSpec) -> bool {
+        match self {
+            Self::OfValidation(uid) => spec.validation_ref.uid.as_deref() == Some(*uid),
+            Self::OfPolicy(name) => {
+                let policy = spec.policy_ref.as_ref();
+                policy.is_some_and(|policy| policy.name == *name)
+            }
+        }
+    }
+
+    /// What is asked for, in place of one attempt's name.
+    #[must_use]
+    pub fn asked_for_in(&self, namespace: &str) -> AttemptName {
+        AttemptName {
+            namespace: namespace.to_owned(),
+            name: match self {
+                Self::OfValidation(uid) => format!("* of validation {uid}"),
+                Self::OfPolicy(name) => format!("* of policy {name}"),
+            },
+        }
+    }
+}
+
+/// Why the ledger refuses by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Nobody could tell whose attempt it is.
+    #[error("an attempt names its validation by uid")]
+    NoValidation,
+    /// Too many to be listed.
+    #[error("there are more than {MAX_LISTED} of them")]
+    TooMany,
+    /// Nothing was heard in time.
+    #[error("no answer came in time")]
+    NoAnswer,
+}
+
 /// The ledger could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
@@ -85,6 +128,25 @@ pub enum LedgerError {
         /// Why.
         source: Box<dyn Error + Send + Sync>,
     },
+}
+
+impl LedgerError {
+    /// The ledger refused or failed, because of `source`: nothing was written.
+    pub fn failed(name: &AttemptName, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Failed {
+            name: name.clone(),
+            source: source.into(),
+        }
+    }
+
+    /// It may have been written or not; `source` is what happened, if anything did.
+    #[must_use]
+    pub fn in_doubt(name: &AttemptName, source: Option<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::InDoubt {
+            name: name.clone(),
+            source,
+        }
+    }
 }
 
 /// What is on record. Every answer is the ledger's newest, never one of a cache.

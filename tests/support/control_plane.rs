@@ -78,7 +78,7 @@ impl ControlPlane {
         plane
     }
 
-    /// Applies the CRDs and the manifests of the base, and waits until the kind is served.
+    /// Applies the CRDs and the manifests of the base, and waits until the kinds are served.
     pub fn install(&self) {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let base = root.join("manifests/base");
@@ -89,11 +89,13 @@ impl ControlPlane {
                 "wait",
                 "--for=condition=Established",
                 "crd/deploymentvalidations.plumbline.dev",
+                "crd/rollbackpolicies.plumbline.dev",
+                "crd/rollbacks.plumbline.dev",
                 "--timeout=30s",
             ],
             None,
         )
-        .expect("the CRD is established");
+        .expect("the CRDs are established");
     }
 
     /// Tells the supervisor to `kill`, `stop`, `cont` or `start` one of the processes, and waits until it is done.
