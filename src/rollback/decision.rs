@@ -158,6 +158,7 @@ fn propose(inputs: &Inputs<'_>, policy: &RollbackPolicySpec) -> Result<Proposal,
     .map_err(|fault| words::nothing(Reason::EnvironmentFault, &fault.0))?;
     gates::brake_is_off(inputs)?;
     let goal = goal.ok_or_else(|| words::no_goal(inputs))?;
+    gates::was_not_refused(inputs, goal)?;
     let schema_asks = gates::schema_can_be_borne(inputs, policy, goal)?;
     gates::has_cooled_down(inputs, policy)?;
     gates::budget_is_left(inputs, policy)?;

@@ -197,6 +197,10 @@ fn tell(attempt: &Attempt, before: &RollbackStatus, context: &Context) {
     }
     if let Some(state) = attempt.status.state.filter(|state| state.is_final()) {
         context.metrics.rolled_back(state);
+        // What it was to go back to may be gone: that is asked again before the next attempt.
+        if let Some(uid) = &attempt.spec.validation_ref.uid {
+            context.rehearsals.forget(uid);
+        }
     }
 }
 

@@ -31,6 +31,21 @@ pub(super) fn brake_is_off(inputs: &Inputs<'_>) -> Result<(), Decision> {
     ))
 }
 
+/// What was refused for good is not asked for again: credentials, payment, a suspended service, a deploy that is gone. Another
+/// goal, once this one is known to be gone, is another matter.
+pub(super) fn was_not_refused(inputs: &Inputs<'_>, goal: &GoodRelease) -> Result<(), Decision> {
+    let last = inputs.past.incident.attempts.last();
+    let refused = last
+        .filter(|last| last.state() == RollbackState::Rejected && last.to.release == goal.release);
+    match refused {
+        Some(refused) => Err(words::nothing(
+            Reason::RollbackRejected,
+            &format!("Rollback {}: {}", refused.name, refused.status.message),
+        )),
+        None => Ok(()),
+    }
+}
+
 /// Gives what a person has to decide on.
 pub(super) fn schema_can_be_borne(
     inputs: &Inputs<'_>,

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
     standing::{Latest, Standing, standing},
 };
 use crate::{
-    api::{DeploymentValidation, DeploymentValidationStatus, ObservedRelease},
+    api::{DeploymentValidation, DeploymentValidationStatus, ObservedRelease, RollbackState},
     clock,
     controllers::{
         context::Context,
@@ -20,10 +21,13 @@ use crate::{
     },
     monitor::Snapshot,
     rollback::{
-        CheckDigests, Decision, Goods,
+        Attempt as Proven, CheckDigests, Decision, Goods,
         ledger::{Attempt, AttemptName},
     },
 };
+
+/// How much later than an attempt has given way the monitor may see what to.
+const SEEN_WITHIN: Duration = Duration::from_mins(1);
 
 /// What the verdict means for a rollback, and what else the status has to say of it.
 #[derive(Clone, Debug)]
@@ -110,16 +114,35 @@ fn latest<'a>(situation: &Situation<'_>, records: &'a [Arc<Attempt>]) -> Latest<
     let Some(past) = situation.past(records) else {
         return Latest::default();
     };
+    let of_name = |name: &str| {
+        let mut records = records.iter().map(AsRef::as_ref);
+        records.find(|record: &&Attempt| record.name.name == name)
+    };
     let Some(newest) = past.attempts.open().or(past.incident.attempts.last()) else {
-        return Latest::default();
+        let last = past.attempts.iter().next_back();
+        return Latest {
+            superseded: last
+                .filter(|last| has_superseded(situation, last))
+                .and_then(|last| of_name(last.name)),
+            ..Latest::default()
+        };
     };
     let result = past.incident.result.as_ref();
-    let is_newest = |record: &&Attempt| record.name.name == newest.name;
     Latest {
-        attempt: records.iter().map(AsRef::as_ref).find(is_newest),
+        attempt: of_name(newest.name),
         is_live: result.is_some_and(|result| result.name == newest.name),
         is_current: newest.plan.generation == situation.snapshot.generation,
+        superseded: None,
     }
+}
+
+/// Whether what is live now is what an attempt gave way to: it came about when that ended, and not later.
+fn has_superseded(situation: &Situation<'_>, attempt: &Proven<'_>) -> bool {
+    let (Some(live), Some(ended)) = (situation.live, attempt.status.finished_at) else {
+        return false;
+    };
+    let seen = attempt.state() == RollbackState::Superseded;
+    seen && live.since <= ended.saturating_add(SEEN_WITHIN).unwrap_or(Timestamp::MAX)
 }
 
 /// Whether the good releases could be gone back to, where a rollback would ask for it.

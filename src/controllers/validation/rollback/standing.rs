@@ -45,6 +45,8 @@ pub struct Latest<'a> {
     pub is_live: bool,
     /// Whether it was decided for the present generation of the validation.
     pub is_current: bool,
+    /// The newest attempt of all, where what is live now has superseded it.
+    pub superseded: Option<&'a Attempt>,
 }
 
 /// What the status says, by what was decided and what is on record.
@@ -117,7 +119,16 @@ pub fn standing(decision: &Decision, latest: Latest<'_>, health: &Health) -> Sta
                 _ => decided,
             }
         }
-        _ => decided(decision, summary),
+        _ => match (decision, latest.superseded) {
+            (Decision::Nothing { .. }, Some(attempt)) if *health != Health::Failed => Standing {
+                status: False,
+                reason: Reason::Superseded,
+                message: attempt.status.message.clone(),
+                bearing: Bearing::None,
+                summary,
+            },
+            _ => decided(decision, summary),
+        },
     }
 }
 
