@@ -33,6 +33,8 @@ pub(super) struct Watcher<'a> {
     pub(super) surroundings: Surroundings<'a>,
     pub(super) plan: &'a RollbackPlan,
     pub(super) pause: Duration,
+    /// How long after its intent was recorded a call may still be made.
+    pub(super) send_within: Duration,
 }
 
 impl Watcher<'_> {
@@ -102,7 +104,7 @@ impl Watcher<'_> {
             &attempt.status.steps[place],
             attempt.created,
             &rollouts,
-            operations.sends_within() + operations.consistency_window(),
+            self.send_within + operations.sends_within() + operations.consistency_window(),
             self.moment(),
         );
         match settlement {

@@ -11,9 +11,6 @@ use crate::{
     platforms::{Cause, Phase, Rollout},
 };
 
-/// How long after its intent was recorded a call may still leave the process that recorded it.
-pub const SEND_WITHIN: Duration = Duration::from_secs(30);
-
 /// How far the platform's clock may lag behind the ledger's.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(30);
 
@@ -33,14 +30,14 @@ pub enum Settlement {
 }
 
 /// What became of `step`, whose intent stands in `status`, by the `rollouts` of its service, newest first, read since. A call
-/// shows within `window` of its beginning.
+/// shows within `shown_within` of its intent.
 #[must_use]
 pub fn settle(
     step: &PlannedStep,
     status: &StepStatus,
     created: Timestamp,
     rollouts: &[Rollout],
-    window: Duration,
+    shown_within: Duration,
     moment: Moment,
 ) -> Settlement {
     let baseline = status.newest_before.as_deref().unwrap_or(&step.from);
@@ -68,7 +65,6 @@ pub fn settle(
         return Settlement::Superseded(live.clone());
     }
     let passed = moment.since(status.started_at.unwrap_or(created));
-    let shown_within = SEND_WITHIN + window;
     if passed > shown_within {
         Settlement::Absent
     } else {
