@@ -5,7 +5,7 @@
 //! what comes of it is held against the run that nothing has happened to. `make test-faults` runs all of it, `make test` a
 //! sample.
 
-mod workload;
+pub mod workload;
 
 use std::{
     collections::BTreeMap,
@@ -139,7 +139,11 @@ async fn run(workload: Workload, crash: Option<Crash>) -> Ended {
         let killer = kill(&mut scenario, &journal, crash);
         tokio::pin!(story, killer);
         tokio::select! {
-            () = &mut story => false,
+            // What follows the end may be killed as well.
+            () = &mut story => {
+                let after = tokio::time::timeout(Duration::from_secs(3), &mut killer);
+                after.await.unwrap_or(false)
+            }
             crashed = &mut killer => {
                 story.await;
                 crashed

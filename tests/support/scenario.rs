@@ -76,7 +76,16 @@ impl Scenario {
 
     /// The same with interceptors before API server and Render, whose mutations `journal` numbers.
     pub async fn start_intercepted(settings: &str, journal: &Journal) -> Self {
-        Self::prepare(ControlPlane::shared(), settings, None, Some(journal)).await
+        Self::start_intercepted_on(ControlPlane::shared(), settings, journal).await
+    }
+
+    /// The same on another control plane.
+    pub async fn start_intercepted_on(
+        plane: &'static ControlPlane,
+        settings: &str,
+        journal: &Journal,
+    ) -> Self {
+        Self::prepare(plane, settings, None, Some(journal)).await
     }
 
     async fn prepare(
