@@ -9,10 +9,11 @@ pub mod workload;
 
 use std::{
     collections::BTreeMap,
+    panic::AssertUnwindSafe,
     time::{Duration, Instant},
 };
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::Value;
 
@@ -98,21 +99,22 @@ async fn a_controller_that_is_killed_at_any_mutation_loses_nothing_and_does_noth
     let references = &references;
     let broken: Vec<String> = stream::iter(crashes)
         .map(|(place, workload, crash)| async move {
-            let ended = run(workload, Some(crash)).await;
-            (
-                differences(&references[place].1, &ended),
-                ended.crashed,
-                workload,
-                crash,
-            )
+            let ended = AssertUnwindSafe(run(workload, Some(crash)))
+                .catch_unwind()
+                .await;
+            let problem = match &ended {
+                Ok(ended) => {
+                    if !ended.crashed {
+                        eprintln!("{workload:?}: the run ended before {crash:?}");
+                    }
+                    differences(&references[place].1, ended)
+                }
+                Err(_) => Some("it did not come to its end; see above".to_owned()),
+            };
+            problem.map(|told| format!("{workload:?}, killed at {crash:?}:\n{told}"))
         })
         .buffer_unordered(CONCURRENCY)
-        .filter_map(|(differences, crashed, workload, crash)| async move {
-            if !crashed {
-                eprintln!("{workload:?}: the run ended before {crash:?}");
-            }
-            differences.map(|told| format!("{workload:?}, killed at {crash:?}:\n{told}"))
-        })
+        .filter_map(futures::future::ready)
         .collect()
         .await;
     eprintln!("{count} crashes in {:?}", began.elapsed());

@@ -44,6 +44,8 @@ pub struct Scenario {
     pub simulator: Running,
     pub recorder: Recorder,
     pub controller: Controller,
+    /// The controller's settings.
+    pub settings: String,
     /// What stands before API server and Render, if anything does.
     pub intercepted: Option<Intercepted>,
 }
@@ -118,7 +120,7 @@ impl Scenario {
         let settings = format!("{}\n{settings}", base_settings(&render));
         let options = Options {
             namespace: &namespace,
-            settings,
+            settings: settings.clone(),
             server: intercepted.as_ref().map(|by| by.api.url()).or(server),
             authority: intercepted
                 .as_ref()
@@ -132,6 +134,7 @@ impl Scenario {
             simulator,
             recorder,
             controller,
+            settings,
             intercepted,
         };
         scenario.put_secret("render", &[("apiKey", API_KEY)]).await;
