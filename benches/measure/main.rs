@@ -1,13 +1,14 @@
 //! What the engine and the controller cost: `make bench` prints it. See docs/benchmarks.md.
 //!
 //! Every figure is a ratio between processes that run side by side, a count, or a size, never a time alone: a machine that
-//! does something else makes both sides of a ratio slower.
+//! does something else makes both sides of a ratio slower. A decision is the exception: it is held to a time.
 
 use std::{error::Error, process::ExitCode};
 
 mod bare;
 mod chain;
 mod cost;
+mod decision;
 mod engine;
 mod fleet;
 mod lateness;
@@ -31,7 +32,7 @@ mod control_plane;
 type Broken = Box<dyn Error + Send + Sync>;
 
 /// What can be measured, in the order in which it is.
-const SUBJECTS: [&str; 4] = ["cost", "lateness", "chain", "fleet"];
+const SUBJECTS: [&str; 5] = ["cost", "lateness", "chain", "decision", "fleet"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -62,6 +63,7 @@ async fn measure(named: impl Iterator<Item = &String>) -> Result<(), Broken> {
             "cost" => cost::measure().await?,
             "lateness" => lateness::measure().await?,
             "chain" => chain::measure().await?,
+            "decision" => decision::measure()?,
             "fleet" => fleet::measure().await?,
             other => return Err(format!("{other} is none of {}", SUBJECTS.join(", ")).into()),
         }

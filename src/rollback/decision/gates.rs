@@ -14,9 +14,8 @@ const MAX_ATTEMPT: u8 = 100;
 
 /// Much fails at once: it is not for each release to be blamed.
 pub(super) fn brake_is_off(inputs: &Inputs<'_>) -> Result<(), Decision> {
-    let Some(brake) = inputs.brake else {
-        return Ok(());
-    };
+    let engaged = inputs.brake.filter(|brake| brake.until > inputs.moment.now);
+    let Some(brake) = engaged else { return Ok(()) };
     let message = format!(
         "{} of {} validations turned bad within {}: nothing is rolled back before {}",
         brake.turned_bad,
@@ -162,12 +161,12 @@ pub(super) fn budget_is_left(
 /// Not at this time of the week.
 pub(super) fn is_not_frozen(inputs: &Inputs<'_>) -> Result<(), Decision> {
     match inputs.frozen_until {
-        Some(until) => Err(words::wait(
+        Some(until) if until > inputs.moment.now => Err(words::wait(
             Some(until),
             Reason::CoolingOff,
             &format!("guard.freeze: nothing is rolled back before {until}"),
         )),
-        None => Ok(()),
+        _ => Ok(()),
     }
 }
 

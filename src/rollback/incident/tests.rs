@@ -149,6 +149,15 @@ fn a_release_that_was_brought_back_in_part_belongs_to_the_incident_and_is_no_res
 }
 
 #[test]
+fn what_is_left_of_a_release_whose_other_service_is_gone_is_no_result() {
+    let records = [two(1, BOTH[0], BOTH[1], "Failed", "worker=w3")];
+    let release = live("worker=w3", "12:00");
+    let incident = past(&records, &release).incident;
+    assert_eq!(incident.next_attempt, 2);
+    assert!(incident.result.is_none());
+}
+
+#[test]
 fn a_deploy_counts_for_its_own_service_alone() {
     let records = [two(1, BOTH[0], BOTH[1], "Failed", "api=a3")];
     let swapped = live("api=w2 worker=a3", "12:00");

@@ -57,6 +57,7 @@ fn pass(status: &mut DeploymentValidationStatus, release: &str, quarantine: &[&s
 #[test]
 fn the_soak_is_over_when_the_last_critical_check_has_passed_for_long_enough() {
     let checks = "[{name: a, since: '12:00'}, {name: b, since: '12:00:30'}]";
+    assert_eq!(progress(checks, "12:00:50"), Soak::Until(at("12:01:30")));
     assert_eq!(progress(checks, "12:01"), Soak::Until(at("12:01:30")));
     assert_eq!(progress(checks, "12:01:29"), Soak::Until(at("12:01:30")));
     assert_eq!(progress(checks, "12:01:30"), Soak::Over);

@@ -96,7 +96,7 @@ fn the_budget_is_free_again_when_enough_attempts_no_longer_count() {
             .policy("guard: {budget: {max: 2, per: 1h}}")
             .at(now)
     };
-    let (until, reason, message) = case(&["12:01", "11:50", "11:40"], "12:06").wait();
+    let (until, reason, message) = case(&["11:40", "12:01", "11:50"], "12:06").wait();
     assert_eq!((until, reason), (Some(at("12:50")), Reason::BudgetSpent));
     assert_eq!(
         message,
@@ -127,6 +127,7 @@ fn a_freeze_window_is_waited_out() {
     };
     let (until, reason, _) = case.wait();
     assert_eq!((until, reason), (Some(at("13:00")), Reason::CoolingOff));
+    case.at("13:00").proposal();
 }
 
 #[test]
@@ -166,4 +167,13 @@ fn a_number_beyond_the_last_that_there_is_ends_it() {
         case.attempt(100, "dep-2", "dep-1", status).nothing().0,
         Reason::AttemptsExhausted
     );
+}
+
+#[test]
+fn a_brake_that_is_released_by_now_holds_nothing_up() {
+    let case = Case {
+        brake: Some(braked()),
+        ..Case::new()
+    };
+    case.at("12:20").proposal();
 }

@@ -33,8 +33,16 @@ impl World {
         let same = self.records.iter().filter(|record| {
             record.spec.plan.as_ref().unwrap().failed_release == proposal.failed_release
         });
-        let (touched, not): (Vec<_>, Vec<_>) =
-            same.partition(|record| record.status.issued_at.is_some());
+        let same: Vec<_> = same.collect();
+        for record in &same {
+            let in_vain = record.status.state == Some(RollbackState::Failed)
+                && record.status.live_at.is_some();
+            let to = &record.spec.to.as_ref().unwrap().release;
+            assert!(!in_vain || to != goal, "{goal} was brought back in vain");
+        }
+        let (touched, not): (Vec<_>, Vec<_>) = same
+            .into_iter()
+            .partition(|record| record.status.issued_at.is_some());
         assert!(touched.len() < usize::from(self.policy.max_attempts));
         assert!(not.len() < 10);
         let delay = i64::try_from(self.policy.delay.get().as_secs()).unwrap();
