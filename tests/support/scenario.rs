@@ -360,7 +360,8 @@ async fn new_namespace(client: &Client) -> String {
     made.metadata.name.unwrap()
 }
 
-fn base_settings(render: &str) -> String {
+/// Settings that every controller of a test has: loopback is allowed, and Render is at `render`.
+pub fn base_settings(render: &str) -> String {
     format!(
         "network: {{egress: {{allow: ['127.0.0.1/32']}}}}\n\
          platforms: {{render: {{url: '{render}', timeout: 2s, pollInterval: 1s}}}}"

@@ -1,0 +1,253 @@
+//! The rights of the role are those that the controller uses: a life of a validation with a rollback in it leaves none
+//! unused, and is denied nothing.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+};
+use plumbline::{
+    api::{Rollback, RollbackPolicy},
+    rollback::naming,
+};
+use serde_json::{Value, json};
+
+use super::{Right, asked, denied, requests, right};
+use crate::support::{
+    app::App,
+    control_plane::ControlPlane,
+    controller::{Controller, Options},
+    eventually::{eventually, within},
+    intercept::{Action, Applied, Interceptor, Journal, RequestRule},
+    scenario::{API_KEY, Scenario, base_settings, render_spec},
+};
+
+/// The commits of what is shipped.
+const GOOD: &str = "600d600d600d600d600d600d600d600d600d600d";
+const BAD: &str = "bad0bad0bad0bad0bad0bad0bad0bad0bad0bad0";
+
+/// Every right that the `ClusterRole` of the base grants.
+fn granted(plane: &ControlPlane) -> BTreeSet<Right> {
+    let role = plane
+        .kubectl(&["get", "clusterrole", "plumbline", "-o", "json"], None)
+        .unwrap();
+    let role: Value = serde_json::from_str(&role).unwrap();
+    let texts = |value: &Value| -> Vec<String> {
+        serde_json::from_value(value.clone()).expect("a list of texts")
+    };
+    let mut rights = BTreeSet::new();
+    for rule in role["rules"].as_array().unwrap() {
+        for group in texts(&rule["apiGroups"]) {
+            for resource in texts(&rule["resources"]) {
+                for verb in texts(&rule["verbs"]) {
+                    rights.insert(right(&group, &resource, &verb));
+                }
+            }
+        }
+    }
+    rights
+}
+
+/// Lets the API server store objects that do not fit the schema, as one of an older version would not.
+fn loosen_the_schema(plane: &ControlPlane) {
+    let name = "deploymentvalidations.plumbline.dev";
+    let crd = plane
+        .kubectl(&["get", "crd", name, "-o", "json"], None)
+        .unwrap();
+    let mut crd: Value = serde_json::from_str(&crd).unwrap();
+    let schema = &mut crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    *schema = json!({
+        "type": "object", "x-kubernetes-preserve-unknown-fields": true,
+        // Selectable, and so it has to be described.
+        "properties": {"environment": {"type": "string"}},
+    });
+    plane
+        .kubectl(&["replace", "-f", "-"], Some(&crd.to_string()))
+        .unwrap();
+}
+
+/// A proxy that loses the answer to the first status which is written of a Rollback, so that the record has to be read.
+async fn lossy(plane: &ControlPlane) -> (Interceptor, Applied) {
+    let proxy = Interceptor::before_api_server(plane, &Journal::new()).await;
+    let lost = RequestRule::new(Action::DropAfter)
+        .methods(&["PATCH"])
+        .path(|path| path.contains("/rollbacks/") && path.ends_with("/status"));
+    let lost = proxy.rule(lost.nth(1));
+    (proxy, lost)
+}
+
+async fn apply_policy(scenario: &Scenario) {
+    let policies: Api<RollbackPolicy> =
+        Api::namespaced(scenario.client.clone(), &scenario.namespace);
+    let policy = json!({
+        "apiVersion": "plumbline.dev/v1alpha1", "kind": "RollbackPolicy",
+        "metadata": {"name": "shop"},
+        "spec": {"mode": "Automatic", "guard": {"cooldown": "0s", "budget": {"per": "1m"}}},
+    });
+    let parameters = PatchParams::apply("test-user").force();
+    policies
+        .patch("shop", &parameters, &Patch::Apply(&policy))
+        .await
+        .unwrap();
+}
+
+/// The record of an attempt that ended long ago, as the controller has written it.
+fn old_record(scenario: &Scenario, validation: &Value) -> String {
+    let uid = validation["metadata"]["uid"].as_str().unwrap();
+    let key = naming::key(uid, "dep-long-gone", 1);
+    let name = naming::name("web", &key);
+    let record = json!({
+        "apiVersion": "plumbline.dev/v1alpha1", "kind": "Rollback",
+        "metadata": {
+            "name": name, "labels": {"plumbline.dev/validation-uid": uid},
+            "ownerReferences": [{
+                "apiVersion": "plumbline.dev/v1alpha1", "kind": "DeploymentValidation",
+                "name": "web", "uid": uid, "controller": true,
+            }],
+        },
+        "spec": {
+            "trigger": "Automatic", "validationRef": {"name": "web", "uid": uid},
+            "from": {"release": "dep-long-gone"}, "to": {"release": "dep-before"},
+            "plan": {
+                "attempt": 1, "failedRelease": "dep-long-gone", "key": key, "claimant": "before",
+                "issueBefore": "2026-01-01T00:00:00Z", "timeout": "5m", "verificationTimeout": "5m",
+                "steps": [{"service": "api", "from": "dep-long-gone", "to": "dep-before"}],
+            },
+        },
+    });
+    let place = ["-n", &scenario.namespace];
+    let create = ["create", "-f", "-"];
+    scenario
+        .plane
+        .kubectl(&[&place[..], &create].concat(), Some(&record.to_string()))
+        .unwrap();
+    let condition = |type_: &str, reason: &str, status: &str| {
+        json!({
+            "type": type_, "status": status, "reason": reason, "message": "long ago",
+            "lastTransitionTime": "2026-01-01T00:00:00Z", "observedGeneration": 1,
+        })
+    };
+    let status = json!({"status": {
+        "observedGeneration": 1, "state": "Failed", "finishedAt": "2026-01-01T00:05:00Z",
+        "issuedAt": "2026-01-01T00:00:00Z",
+        "conditions": [
+            condition("Ready", "RollbackFailed", "False"),
+            condition("Succeeded", "RollbackFailed", "False"),
+            condition("Stalled", "RollbackFailed", "True"),
+        ],
+    }})
+    .to_string();
+    let patch = ["patch", "rollback", &name, "--subresource=status"];
+    let merge = ["--type=merge", "-p", &status];
+    scenario
+        .plane
+        .kubectl(&[&place[..], &patch, &merge].concat(), None)
+        .unwrap();
+    name
+}
+
+/// A release that is validated, one that fails, and the way back; an old record goes meanwhile. The controller goes on
+/// through the proxy that is given.
+async fn roll_back(scenario: &mut Scenario) -> Interceptor {
+    let app = App::start(scenario.render()).await;
+    app.breaks(BAD);
+    app.ship("api", GOOD);
+    let mut spec = render_spec(&app.url("api"));
+    spec["rollbackPolicyRef"] = json!({"name": "shop"});
+    spec["history"] = json!({"successful": 0, "failed": 0});
+    spec["checks"][0]["failureThreshold"] = json!(1);
+    // What it finds at its start, it does not take for an attempt that was just begun.
+    scenario.controller.kill();
+    apply_policy(scenario).await;
+    scenario.apply("web", spec).await;
+    let old = old_record(scenario, &scenario.get("web").await);
+    let (proxy, lost) = lossy(scenario.plane).await;
+    let options = Options {
+        namespace: &scenario.namespace,
+        settings: base_settings(&scenario.simulator.base_url()),
+        server: Some(proxy.url()),
+        authority: Some(proxy.certificate_authority()),
+    };
+    scenario.controller = Controller::start(scenario.plane, &options).await;
+
+    scenario.until_known_good("web").await;
+    app.ship("api", BAD);
+    scenario
+        .until("web", "RolledBack", "True", "RollbackVerified")
+        .await;
+    assert_eq!(lost.count(), 1, "an answer was lost");
+    let records: Api<Rollback> = Api::namespaced(scenario.client.clone(), &scenario.namespace);
+    eventually("the old record to be gone", || async {
+        match records.get_opt(&old).await.unwrap() {
+            None => Ok(()),
+            Some(record) => Err(record.status),
+        }
+    })
+    .await;
+    proxy
+}
+
+async fn store_a_misfit(scenario: &Scenario) {
+    loosen_the_schema(scenario.plane);
+    eventually("the schema to be loosened", || async {
+        let misfit = json!({
+            "apiVersion": "plumbline.dev/v1alpha1", "kind": "DeploymentValidation",
+            "metadata": {"name": "misfit"}, "spec": {"interval": "often"},
+        });
+        scenario
+            .objects()
+            .patch(
+                "misfit",
+                &PatchParams::apply("test-user").force(),
+                &Patch::Apply(&misfit),
+            )
+            .await
+            .map_err(|error| error.to_string())
+    })
+    .await;
+    scenario.until_ready("misfit", "False", "InvalidSpec").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_right_of_the_role_is_used_and_no_other_is_missed() {
+    let plane: &ControlPlane = Box::leak(Box::new(ControlPlane::start()));
+    let mut scenario = Scenario::start_on(plane, "", None).await;
+    let _proxy = roll_back(&mut scenario).await;
+    store_a_misfit(&scenario).await;
+    scenario.leaks_nothing(&[API_KEY]).await;
+
+    // A watch is logged when it ends.
+    scenario.controller.kill();
+    let granted = granted(plane);
+    within(
+        Duration::from_secs(20),
+        "every right to be used",
+        || async {
+            let used: BTreeSet<Right> = requests(plane).iter().map(asked).collect();
+            let unused: Vec<Right> = granted.difference(&used).cloned().collect();
+            if unused.is_empty() {
+                Ok(())
+            } else {
+                Err(unused)
+            }
+        },
+    )
+    .await;
+    let requests = requests(plane);
+    assert_eq!(denied(&requests), Vec::<String>::new());
+    let mut others: BTreeMap<Right, usize> = BTreeMap::new();
+    for event in &requests {
+        let asked = asked(event);
+        if !granted.contains(&asked) {
+            *others.entry(asked).or_default() += 1;
+        }
+    }
+    assert_eq!(others, BTreeMap::new(), "another role grants these as well");
+    scenario.finish().await;
+    plane.command("kill", "kube-apiserver");
+    plane.command("kill", "etcd");
+}
