@@ -220,7 +220,10 @@ impl Parts {
             monitor,
             reference,
             ledger: Arc::new(ledger),
-            executor: Executor::new(format!("{:032x}", rand::random::<u128>())),
+            executor: Executor::new(
+                format!("{:032x}", rand::random::<u128>()),
+                settings.controller.send_within.get(),
+            ),
             records: Records::default(),
             records_listed: Flag::default(),
             listed: Flag::default(),

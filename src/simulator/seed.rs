@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{
     budget::{Bucket, Limit},
     control::ControlError,
+    databases::NewDatabase,
     requests::{NewDeploy, NewKey, NewService, NewWorkspace},
     world::World,
 };
@@ -28,6 +29,9 @@ pub struct Seed {
     /// Services with their deploys.
     #[serde(default)]
     pub services: Vec<SeedService>,
+    /// Databases.
+    #[serde(default)]
+    pub databases: Vec<NewDatabase>,
     /// How often one may call, where it is not as usual.
     #[serde(default)]
     pub limits: BTreeMap<Bucket, Limit>,
@@ -105,6 +109,9 @@ impl World {
             for deploy in &seeded.deploys {
                 self.start_deploy(&service.id, deploy, now)?;
             }
+        }
+        for database in &seed.databases {
+            self.create_database(database, now)?;
         }
         for key in &seed.keys {
             self.accept_key(key, now)?;

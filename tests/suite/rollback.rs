@@ -1,5 +1,8 @@
 //! A failed release is rolled back to the last one that was validated, once, and the checks prove it.
 
+mod by_hand;
+mod faults;
+mod platform;
 mod support;
 
 use serde_json::json;

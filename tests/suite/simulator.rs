@@ -3,6 +3,7 @@
 mod access;
 mod calls;
 mod control;
+mod control_data;
 mod databases;
 mod deploys;
 mod described;

@@ -3,10 +3,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex},
 };
 
 use axum::{
@@ -27,7 +24,6 @@ pub struct App {
 struct Shared {
     render: Control,
     broken: Mutex<BTreeSet<String>>,
-    requests: AtomicUsize,
 }
 
 impl App {
@@ -36,7 +32,6 @@ impl App {
         let shared = Arc::new(Shared {
             render,
             broken: Mutex::default(),
-            requests: AtomicUsize::new(0),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -61,16 +56,6 @@ impl App {
     /// Every deploy of this commit answers 503 from now on.
     pub fn breaks(&self, commit: &str) {
         self.shared.broken.lock().unwrap().insert(commit.to_owned());
-    }
-
-    /// Every deploy of this commit answers well again.
-    pub fn mends(&self, commit: &str) {
-        self.shared.broken.lock().unwrap().remove(commit);
-    }
-
-    /// Requests so far.
-    pub fn requests(&self) -> usize {
-        self.shared.requests.load(Ordering::SeqCst)
     }
 
     /// A deploy of `commit` that is live at once; its id.
@@ -98,7 +83,6 @@ async fn health(
     State(shared): State<Arc<Shared>>,
     Path(service): Path<String>,
 ) -> (StatusCode, &'static str) {
-    shared.requests.fetch_add(1, Ordering::SeqCst);
     let deploys = shared.render.deploys(&service).unwrap_or_default();
     let live = deploys
         .iter()

@@ -53,6 +53,12 @@ use crate::{
 /// A record as the watch gives it: one that does not decode hurts itself alone.
 type Guarded = DeserializeGuard<Rollback>;
 
+/// The pause before another look while not everything was listed.
+const UNTIL_LISTED: Duration = Duration::from_millis(100);
+
+/// The pause before another look at a record whose validation is gone: it is usually gone with it.
+const WHILE_GONE: Duration = Duration::from_mins(1);
+
 /// The pause before a pass that failed is made again, spread over its upper half.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
 
@@ -87,6 +93,10 @@ pub async fn run(
 }
 
 async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Retryable> {
+    // A validation that has yet to be listed would look like one that is gone.
+    if !context.listed.is_set() {
+        return Ok(Action::requeue(UNTIL_LISTED));
+    }
     let object = match &guarded.0 {
         Ok(object) if object.metadata.deletion_timestamp.is_none() => object,
         Ok(_) => return Ok(Action::await_change()),
@@ -145,7 +155,7 @@ async fn pass(attempt: Attempt, context: &Context) -> Result<Action, LedgerError
     let before = attempt.status.clone();
     let operations = match site::operations(&attempt, context).await {
         Ok(operations) => operations,
-        Err(site::Unreachable::Gone) => return Ok(Action::await_change()),
+        Err(site::Unreachable::Gone) => return Ok(Action::requeue(WHILE_GONE)),
         Err(site::Unreachable::For(why)) => {
             tracing::warn!(rollback = %attempt.name, why, "an attempt cannot reach its platform now");
             return Ok(Action::requeue(jittered(RETRY_PAUSE * 2)));

@@ -50,8 +50,6 @@ pub async fn answer(request: Attempt, context: &Context) -> Result<Action, Ledge
     if request.status.state.is_some_and(RollbackState::is_final) {
         return Ok(Action::await_change());
     }
-    // Records that exist may not be known yet, and with them the attempt that was made of this request.
-    context.records_listed.wait().await;
     let answer = match attempt_of(&request, context) {
         Some(attempt) => Answer::Attempt(Box::new(attempt)),
         None => make(&request, context).await?,

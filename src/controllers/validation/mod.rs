@@ -77,6 +77,9 @@ pub struct ControllerSettings {
     pub reference_grace: Span,
     /// How long a read of a Secret holds. Default 5m.
     pub secrets_refresh: Span,
+    /// How long after its intent was recorded a rollback may still be asked for; an attempt that was cut off counts as never
+    /// made no sooner. The same for all controllers of a cluster. 1s to 5m, default 30s.
+    pub send_within: Span,
 }
 
 impl Default for ControllerSettings {
@@ -87,6 +90,7 @@ impl Default for ControllerSettings {
             watch_timeout: Span::from_secs(120),
             reference_grace: Span::from_secs(120),
             secrets_refresh: Span::from_secs(300),
+            send_within: Span::from_secs(30),
         }
     }
 }

@@ -20,10 +20,9 @@ use super::{Right, asked, denied, requests, right};
 use crate::support::{
     app::App,
     control_plane::ControlPlane,
-    controller::{Controller, Options},
     eventually::{eventually, within},
-    intercept::{Action, Applied, Interceptor, Journal, RequestRule},
-    scenario::{API_KEY, Scenario, base_settings, render_spec},
+    intercept::{Action, Applied, Journal, RequestRule},
+    scenario::{API_KEY, Scenario, render_spec},
 };
 
 /// The commits of what is shipped.
@@ -70,14 +69,13 @@ fn loosen_the_schema(plane: &ControlPlane) {
         .unwrap();
 }
 
-/// A proxy that loses the answer to the first status which is written of a Rollback, so that the record has to be read.
-async fn lossy(plane: &ControlPlane) -> (Interceptor, Applied) {
-    let proxy = Interceptor::before_api_server(plane, &Journal::new()).await;
+/// The answer to the first status that is written of a Rollback is lost, so that the record has to be read.
+fn lose_an_answer(scenario: &Scenario) -> Applied {
     let lost = RequestRule::new(Action::DropAfter)
         .methods(&["PATCH"])
         .path(|path| path.contains("/rollbacks/") && path.ends_with("/status"));
-    let lost = proxy.rule(lost.nth(1));
-    (proxy, lost)
+    let api = &scenario.intercepted.as_ref().unwrap().api;
+    api.rule(lost.nth(1))
 }
 
 async fn apply_policy(scenario: &Scenario) {
@@ -150,9 +148,8 @@ fn old_record(scenario: &Scenario, validation: &Value) -> String {
     name
 }
 
-/// A release that is validated, one that fails, and the way back; an old record goes meanwhile. The controller goes on
-/// through the proxy that is given.
-async fn roll_back(scenario: &mut Scenario) -> Interceptor {
+/// A release that is validated, one that fails, and the way back; an old record goes meanwhile.
+async fn roll_back(scenario: &mut Scenario) {
     let app = App::start(scenario.render()).await;
     app.breaks(BAD);
     app.ship("api", GOOD);
@@ -165,14 +162,9 @@ async fn roll_back(scenario: &mut Scenario) -> Interceptor {
     apply_policy(scenario).await;
     scenario.apply("web", spec).await;
     let old = old_record(scenario, &scenario.get("web").await);
-    let (proxy, lost) = lossy(scenario.plane).await;
-    let options = Options {
-        namespace: &scenario.namespace,
-        settings: base_settings(&scenario.simulator.base_url()),
-        server: Some(proxy.url()),
-        authority: Some(proxy.certificate_authority()),
-    };
-    scenario.controller = Controller::start(scenario.plane, &options).await;
+    let lost = lose_an_answer(scenario);
+    let namespace = scenario.namespace.clone();
+    scenario.controller.restart(&namespace).await;
 
     scenario.until_known_good("web").await;
     app.ship("api", BAD);
@@ -188,7 +180,6 @@ async fn roll_back(scenario: &mut Scenario) -> Interceptor {
         }
     })
     .await;
-    proxy
 }
 
 async fn store_a_misfit(scenario: &Scenario) {
@@ -215,8 +206,8 @@ async fn store_a_misfit(scenario: &Scenario) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_right_of_the_role_is_used_and_no_other_is_missed() {
     let plane: &ControlPlane = Box::leak(Box::new(ControlPlane::start()));
-    let mut scenario = Scenario::start_on(plane, "", None).await;
-    let _proxy = roll_back(&mut scenario).await;
+    let mut scenario = Scenario::start_intercepted_on(plane, "", &Journal::new()).await;
+    roll_back(&mut scenario).await;
     store_a_misfit(&scenario).await;
     scenario.leaks_nothing(&[API_KEY]).await;
 

@@ -33,10 +33,23 @@ pub struct World {
 impl World {
     /// With the one service `api`.
     pub async fn start() -> Self {
-        let scenario = Scenario::start().await;
+        Self::start_with(GOOD).await
+    }
+
+    /// The same, with this commit live at first.
+    pub async fn start_with(commit: &str) -> Self {
+        Self::on(
+            Scenario::start_with("controller: {sendWithin: 1s}").await,
+            commit,
+        )
+        .await
+    }
+
+    /// The same in this scenario.
+    pub async fn on(scenario: Scenario, commit: &str) -> Self {
         let app = App::start(scenario.render()).await;
         app.breaks(BAD);
-        app.ship("api", GOOD);
+        app.ship("api", commit);
         let world = Self { scenario, app };
         world.apply_policy(json!({})).await;
         world.apply(&["api"]).await;

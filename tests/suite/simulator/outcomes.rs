@@ -141,6 +141,23 @@ async fn an_effect_can_come_with_no_answer_at_all() {
 }
 
 #[tokio::test]
+async fn an_effect_can_come_with_a_spoilt_answer() {
+    let unknown = Effect::UnknownStatus {
+        status: "reticulating".to_owned(),
+    };
+    let scene = Scene::under(unknown).await;
+    let answer = scene.roll_back().await.unwrap();
+    assert_eq!(answer.status, StatusCode::CREATED);
+    assert_eq!(answer.json()["status"], "reticulating");
+    assert_eq!(scene.deploys(), 3);
+    scene.api.end().await;
+    let scene = Scene::under(Effect::Truncated).await;
+    scene.roll_back().await.unwrap_err();
+    assert_eq!(scene.deploys(), 3);
+    scene.api.end().await;
+}
+
+#[tokio::test]
 async fn an_effect_can_come_without_an_identifier() {
     let scene = Scene::under(Effect::WithoutId).await;
     let answer = scene.roll_back().await.unwrap();

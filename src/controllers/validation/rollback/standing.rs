@@ -61,13 +61,14 @@ pub fn standing(decision: &Decision, latest: Latest<'_>, health: &Health) -> Sta
             .unwrap_or(RollbackState::IntentRecorded)
     });
     let told = latest.attempt.map_or("", |attempt| &attempt.status.message);
+    let name = latest.attempt.map_or("", |attempt| &attempt.name.name);
     let of_record = |status, reason, words: &str, bearing| Standing {
         status,
         reason,
         message: if told.is_empty() {
-            words.to_owned()
+            format!("Rollback {name}: {words}")
         } else {
-            told.to_owned()
+            format!("Rollback {name}: {told}")
         },
         bearing,
         summary: summary.clone(),
@@ -82,13 +83,13 @@ pub fn standing(decision: &Decision, latest: Latest<'_>, health: &Health) -> Sta
         Some(RollbackState::IntentRecorded) => of_record(
             Unknown,
             Reason::IntentRecorded,
-            "the rollback is on record; nothing was asked of the platform",
+            "on record; nothing was asked of the platform",
             Bearing::UnderWay(Reason::RollingBack),
         ),
         Some(RollbackState::Issued) => of_record(
             Unknown,
             Reason::Issued,
-            "the platform was asked for the rollback",
+            "the platform was asked",
             Bearing::UnderWay(Reason::RollingBack),
         ),
         Some(RollbackState::Verifying) => of_record(
@@ -100,7 +101,7 @@ pub fn standing(decision: &Decision, latest: Latest<'_>, health: &Health) -> Sta
         Some(RollbackState::OutcomeUnknown) => of_record(
             Unknown,
             Reason::OutcomeUnknown,
-            "it cannot be told how the rollback ended on the platform",
+            "it cannot be told how it ended on the platform",
             Bearing::Ended(Reason::OutcomeUnknown, Reason::OutcomeUnknown),
         ),
         Some(RollbackState::Verified) if latest.is_live && latest.is_current => of_record(
