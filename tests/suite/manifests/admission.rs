@@ -2,37 +2,41 @@
 
 use serde_json::{Value, json};
 
-use super::{documents, root};
+use super::root;
 use crate::support::{control_plane::ControlPlane, eventually::eventually};
 
 /// Somebody with the right to ask for rollbacks.
-const TENANT: &str = "tenant";
+const TENANT: &[&str] = &["--as=tenant"];
+
+/// Somebody with every right there is, such as one who applies what others have written.
+const APPLIER: &[&str] = &["--as=applier", "--as-group=system:masters"];
 
 /// A namespace with a tenant in it.
-struct Place {
-    plane: &'static ControlPlane,
+struct Place<'a> {
+    plane: &'a ControlPlane,
     namespace: String,
 }
 
-impl Place {
-    fn new(plane: &'static ControlPlane) -> Self {
+impl<'a> Place<'a> {
+    /// A namespace of its own.
+    fn new(plane: &'a ControlPlane) -> Self {
         let namespace = json!({
             "apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "records-"},
         });
-        let created = plane
-            .kubectl(
-                &["create", "-f", "-", "-o", "jsonpath={.metadata.name}"],
-                Some(&namespace.to_string()),
-            )
-            .unwrap();
+        let arguments = ["create", "-f", "-", "-o", "jsonpath={.metadata.name}"];
+        let created = plane.kubectl(&arguments, Some(&namespace.to_string()));
+        Self::at(plane, &created.unwrap())
+    }
+
+    /// A namespace that is there.
+    fn at(plane: &'a ControlPlane, namespace: &str) -> Self {
         let place = Self {
             plane,
-            namespace: created,
+            namespace: namespace.to_owned(),
         };
         for role in ["plumbline-rollback", "admin"] {
             let (name, role) = (format!("tenant-{role}"), format!("--clusterrole={role}"));
-            let user = format!("--user={TENANT}");
-            let arguments = ["create", "rolebinding", &name, &role, &user];
+            let arguments = ["create", "rolebinding", &name, &role, "--user=tenant"];
             place.kubectl(&arguments, None).unwrap();
         }
         place
@@ -44,9 +48,9 @@ impl Place {
     }
 
     /// Creates a Rollback as `user`.
-    fn create(&self, user: &str, object: &Value) -> Result<String, String> {
-        let user = format!("--as={user}");
-        self.kubectl(&["create", "-f", "-", &user], Some(&object.to_string()))
+    fn create(&self, user: &[&str], object: &Value) -> Result<String, String> {
+        let create = ["create", "-f", "-"];
+        self.kubectl(&[&create[..], user].concat(), Some(&object.to_string()))
     }
 }
 
@@ -72,66 +76,60 @@ fn record() -> Value {
     record
 }
 
-/// Nobody but `controller` can write a record in `place`; its tenant can ask all the same.
-async fn only_the_controller_records(place: &Place, controller: &str) {
-    // The policy is in force a moment after it was applied.
-    eventually("the record of a tenant to be refused", || async {
-        match place.create(TENANT, &record()) {
-            Err(told) if told.contains("spec.plan is written by the controller") => Ok(()),
-            other => Err(other),
-        }
+/// Nobody but `controller` can write a record in `place`; its tenant can ask and approve all the same.
+async fn only_the_controller_records(place: &Place<'_>, controller: &str) {
+    // The policy is in force a moment after it was applied, and so is whom its binding names.
+    for user in [TENANT, APPLIER] {
+        eventually("the record of somebody else to be refused", || async {
+            match place.create(user, &record()) {
+                Err(told) if told.contains("spec.plan is written by the controller") => Ok(()),
+                other => Err(other),
+            }
+        })
+        .await;
+    }
+    let controller = format!("--as=system:serviceaccount:{controller}");
+    eventually("the controller to be known", || async {
+        place.create(&[&controller], &record())
     })
     .await;
-    place.create(controller, &record()).unwrap();
     place.create(TENANT, &request()).unwrap();
     let patch = r#"{"spec":{"approved":true}}"#;
-    let names = place
-        .kubectl(&["get", "rollbacks", "-o", "name"], None)
-        .unwrap();
-    for name in names.lines() {
-        let user = format!("--as={TENANT}");
-        let arguments = ["patch", name, "--type=merge", "-p", patch, &user];
-        place.kubectl(&arguments, None).unwrap();
+    let names = place.kubectl(&["get", "rollbacks", "-o", "name"], None);
+    for name in names.unwrap().lines() {
+        let patch = ["patch", name, "--type=merge", "-p", patch];
+        place.kubectl(&[&patch, TENANT].concat(), None).unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_can_ask_for_a_rollback_and_approve_one_and_never_write_its_record() {
     let place = Place::new(ControlPlane::shared());
-    let controller = "system:serviceaccount:plumbline-system:plumbline";
-    only_the_controller_records(&place, controller).await;
+    only_the_controller_records(&place, "plumbline-system:plumbline").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_controller_of_an_overlay_records_whatever_it_is_called_and_only_where_it_watches() {
-    let plane = ControlPlane::shared();
-    let place = Place::new(plane);
-    let folder = root().join("tests/suite/manifests/renamed");
-    let rendered = plane
-        .kubectl(&["kustomize", folder.to_str().unwrap()], None)
-        .unwrap();
-    // What is called as in the base, and is everybody's.
-    let shared = ["CustomResourceDefinition", "Namespace"];
-    let objects: Vec<Value> = documents(&rendered)
-        .into_iter()
-        .filter(|object| !shared.contains(&object["kind"].as_str().unwrap()))
-        .map(|mut object| {
-            if object["metadata"]["namespace"].is_string() {
-                object["metadata"]["namespace"] = json!(place.namespace);
-            }
-            if object["kind"] == "RoleBinding" {
-                object["subjects"][0]["namespace"] = json!(place.namespace);
-            }
-            object
-        })
-        .collect();
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+async fn the_controller_of_one_namespace_records_there_whatever_it_is_called() {
+    let plane = ControlPlane::start();
+    let base = [
+        "validatingadmissionpolicy/plumbline-records",
+        "validatingadmissionpolicybinding/plumbline-records",
+        "clusterrolebinding/plumbline",
+    ];
     plane
-        .kubectl(&["apply", "-f", "-"], Some(&list.to_string()))
+        .kubectl(&[&["delete"], &base[..]].concat(), None)
         .unwrap();
-    let controller = format!("system:serviceaccount:{}:other-plumbline", place.namespace);
-    only_the_controller_records(&place, &controller).await;
-    let elsewhere = Place::new(plane);
-    let refused = elsewhere.create(&controller, &record()).unwrap_err();
-    assert!(refused.contains("forbidden"), "{refused}");
+    let folder = root().join("tests/suite/manifests/renamed");
+    plane
+        .kubectl(&["apply", "-k", folder.to_str().unwrap()], None)
+        .unwrap();
+    let place = Place::at(&plane, "plumbline-elsewhere");
+    only_the_controller_records(&place, "plumbline-elsewhere:other-plumbline").await;
+
+    // In a namespace that no controller watches, nothing is asked for that nobody would answer.
+    let elsewhere = Place::new(&plane);
+    for object in [record(), request()] {
+        let refused = elsewhere.create(APPLIER, &object).unwrap_err();
+        assert!(refused.contains("denied request"), "{refused}");
+    }
 }

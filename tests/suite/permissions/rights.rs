@@ -8,15 +8,17 @@ use std::{
 
 use kube::{
     Api,
-    api::{Patch, PatchParams},
+    api::{Patch, PatchParams, PostParams},
 };
 use plumbline::{
-    api::{Rollback, RollbackPolicy},
+    api::{Rollback, RollbackPolicy, RollbackState, RollbackStatus},
+    controllers::rollback::with_conditions,
+    kubernetes::attempts::attempt_of,
     rollback::naming,
 };
 use serde_json::{Value, json};
 
-use super::{Right, asked, denied, requests, right};
+use super::{Right, USER, asked, denied, requests, right};
 use crate::support::{
     app::App,
     control_plane::ControlPlane,
@@ -93,8 +95,8 @@ async fn apply_policy(scenario: &Scenario) {
         .unwrap();
 }
 
-/// The record of an attempt that ended long ago, as the controller has written it.
-fn old_record(scenario: &Scenario, validation: &Value) -> String {
+/// The record of an attempt that ended long ago, as the controller has written it; its name.
+async fn old_record(scenario: &Scenario, validation: &Value) -> String {
     let uid = validation["metadata"]["uid"].as_str().unwrap();
     let key = naming::key(uid, "dep-long-gone", 1);
     let name = naming::name("web", &key);
@@ -117,33 +119,22 @@ fn old_record(scenario: &Scenario, validation: &Value) -> String {
             },
         },
     });
-    let place = ["-n", &scenario.namespace];
-    let create = ["create", "-f", "-"];
-    scenario
-        .plane
-        .kubectl(&[&place[..], &create].concat(), Some(&record.to_string()))
-        .unwrap();
-    let condition = |type_: &str, reason: &str, status: &str| {
-        json!({
-            "type": type_, "status": status, "reason": reason, "message": "long ago",
-            "lastTransitionTime": "2026-01-01T00:00:00Z", "observedGeneration": 1,
-        })
+    let controller = scenario.plane.client_as(USER).await;
+    let records: Api<Rollback> = Api::namespaced(controller, &scenario.namespace);
+    let record = serde_json::from_value(record).unwrap();
+    let record = records.create(&PostParams::default(), &record).await;
+    let long_ago = "2026-01-01T00:00:00Z".parse().unwrap();
+    let status = RollbackStatus {
+        state: Some(RollbackState::Failed),
+        issued_at: Some(long_ago),
+        finished_at: Some(long_ago),
+        ..RollbackStatus::default()
     };
-    let status = json!({"status": {
-        "observedGeneration": 1, "state": "Failed", "finishedAt": "2026-01-01T00:05:00Z",
-        "issuedAt": "2026-01-01T00:00:00Z",
-        "conditions": [
-            condition("Ready", "RollbackFailed", "False"),
-            condition("Succeeded", "RollbackFailed", "False"),
-            condition("Stalled", "RollbackFailed", "True"),
-        ],
-    }})
-    .to_string();
-    let patch = ["patch", "rollback", &name, "--subresource=status"];
-    let merge = ["--type=merge", "-p", &status];
-    scenario
-        .plane
-        .kubectl(&[&place[..], &patch, &merge].concat(), None)
+    let status = with_conditions(&attempt_of(&record.unwrap()), status, long_ago);
+    let status = Patch::Merge(json!({"status": status}));
+    records
+        .patch_status(&name, &PatchParams::default(), &status)
+        .await
         .unwrap();
     name
 }
@@ -161,7 +152,7 @@ async fn roll_back(scenario: &mut Scenario) {
     scenario.controller.kill();
     apply_policy(scenario).await;
     scenario.apply("web", spec).await;
-    let old = old_record(scenario, &scenario.get("web").await);
+    let old = old_record(scenario, &scenario.get("web").await).await;
     let lost = lose_an_answer(scenario);
     let namespace = scenario.namespace.clone();
     scenario.controller.restart(&namespace).await;
