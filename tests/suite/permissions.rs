@@ -1,27 +1,19 @@
 //! What the controller may do, and does: no right is missing, none is for nothing, and no secret goes anywhere but to where
 //! it belongs.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    net::SocketAddr,
-    time::Duration,
-};
+mod rights;
 
-use kube::api::{Patch, PatchParams};
-use plumbline::simulator::{Effect, Fault, NewDeploy};
+use std::{collections::BTreeMap, fs, net::SocketAddr, time::Duration};
+
+use plumbline::simulator::{Effect, Fault};
 use serde_json::{Value, json};
 
-use crate::{
-    crashes::workload::{User, Workload},
-    support::{
-        control_plane::ControlPlane,
-        eventually::{eventually, within},
-        hostile::{Behaviour, Server},
-        intercept::{Action, Journal, RequestRule},
-        scenario::{API_KEY, Scenario, external_spec, http_check, render_spec},
-        target::Target,
-    },
+use crate::support::{
+    control_plane::ControlPlane,
+    eventually::within,
+    hostile::{Behaviour, Server},
+    scenario::{API_KEY, Scenario, external_spec, http_check, render_spec},
+    target::Target,
 };
 
 const USER: &str = "system:serviceaccount:plumbline-system:plumbline";
@@ -64,171 +56,6 @@ fn denied(requests: &[Value]) -> Vec<String> {
         .filter(|event| event["annotations"]["authorization.k8s.io/decision"] == "forbid")
         .map(|event| format!("{} {}", asked(event), event["requestURI"]))
         .collect()
-}
-
-/// Every right that the `ClusterRole` of the base grants.
-fn granted(plane: &ControlPlane) -> BTreeSet<Right> {
-    let role = plane
-        .kubectl(&["get", "clusterrole", "plumbline", "-o", "json"], None)
-        .unwrap();
-    let role: Value = serde_json::from_str(&role).unwrap();
-    let texts = |value: &Value| -> Vec<String> {
-        serde_json::from_value(value.clone()).expect("a list of texts")
-    };
-    let mut rights = BTreeSet::new();
-    for rule in role["rules"].as_array().unwrap() {
-        for group in texts(&rule["apiGroups"]) {
-            for resource in texts(&rule["resources"]) {
-                for verb in texts(&rule["verbs"]) {
-                    rights.insert(right(&group, &resource, &verb));
-                }
-            }
-        }
-    }
-    rights
-}
-
-/// Lets the API server store objects that do not fit the schema, as one of an older version would not.
-fn loosen_the_schema(plane: &ControlPlane) {
-    let name = "deploymentvalidations.plumbline.dev";
-    let crd = plane
-        .kubectl(&["get", "crd", name, "-o", "json"], None)
-        .unwrap();
-    let mut crd: Value = serde_json::from_str(&crd).unwrap();
-    let schema = &mut crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
-    *schema = json!({
-        "type": "object", "x-kubernetes-preserve-unknown-fields": true,
-        // Selectable, and so it has to be described.
-        "properties": {"environment": {"type": "string"}},
-    });
-    plane
-        .kubectl(&["replace", "-f", "-"], Some(&crd.to_string()))
-        .unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_right_of_the_role_is_used_and_no_other_is_missed() {
-    let plane: &ControlPlane = Box::leak(Box::new(ControlPlane::start()));
-    let journal = Journal::new();
-    let mut scenario = Scenario::start_intercepted_on(plane, "", &journal).await;
-    // An intent whose write gets no answer is read back.
-    let status_of_a_record = |path: &str| path.contains("/rollbacks/") && path.ends_with("/status");
-    let lost = RequestRule::new(Action::DropAfter)
-        .path(status_of_a_record)
-        .nth(1);
-    scenario.intercepted.as_ref().unwrap().api.rule(lost);
-    roll_back_and_forget(&scenario).await;
-    let target = Target::start().await;
-    scenario.apply("web", render_spec(&target.url())).await;
-    scenario.until_ready("web", "True", "Validated").await;
-    // The second failure repeats the event of the first.
-    for _ in 0..2 {
-        target.answer(503, &json!({}));
-        scenario.until_ready("web", "False", "ChecksFailed").await;
-        target.answer(200, &json!({"status": "ok"}));
-        scenario.until_ready("web", "True", "Validated").await;
-    }
-    loosen_the_schema(plane);
-    eventually("the schema to be loosened", || async {
-        let misfit = json!({
-            "apiVersion": "plumbline.dev/v1alpha1", "kind": "DeploymentValidation",
-            "metadata": {"name": "misfit"}, "spec": {"interval": "often"},
-        });
-        scenario
-            .objects()
-            .patch(
-                "misfit",
-                &PatchParams::apply("test-user").force(),
-                &Patch::Apply(&misfit),
-            )
-            .await
-            .map_err(|error| error.to_string())
-    })
-    .await;
-    scenario.until_ready("misfit", "False", "InvalidSpec").await;
-    scenario.leaks_nothing(&[API_KEY]).await;
-
-    // A watch is logged when it ends.
-    scenario.controller.kill();
-    let granted = granted(plane);
-    within(
-        Duration::from_secs(20),
-        "every right to be used",
-        || async {
-            let used: BTreeSet<Right> = requests(plane).iter().map(asked).collect();
-            let unused: Vec<Right> = granted.difference(&used).cloned().collect();
-            if unused.is_empty() {
-                Ok(())
-            } else {
-                Err(unused)
-            }
-        },
-    )
-    .await;
-    let requests = requests(plane);
-    assert_eq!(denied(&requests), Vec::<String>::new());
-    let mut others: BTreeMap<Right, usize> = BTreeMap::new();
-    for event in &requests {
-        let asked = asked(event);
-        if !granted.contains(&asked) {
-            *others.entry(asked).or_default() += 1;
-        }
-    }
-    assert_eq!(others, BTreeMap::new(), "another role grants these as well");
-    scenario.finish().await;
-    plane.command("kill", "kube-apiserver");
-    plane.command("kill", "etcd");
-}
-
-/// A rollback, and the end of its record once nobody needs that any more, a minute later.
-async fn roll_back_and_forget(scenario: &Scenario) {
-    let user = User {
-        client: scenario.client.clone(),
-        namespace: scenario.namespace.clone(),
-        render: scenario.render(),
-        app: format!("http://{}/app", scenario.simulator.address),
-    };
-    user.run(Workload::RollsBack).await;
-    let namespace = ["-n", &scenario.namespace];
-    let change = |kind: &str, patch: Value| {
-        let patch = patch.to_string();
-        let arguments = ["patch", kind, "shop", "--type=merge", "-p", &patch];
-        let arguments = [&arguments[..], &namespace[..]].concat();
-        scenario.plane.kubectl(&arguments, None).unwrap();
-    };
-    change("rbp", json!({"spec": {"guard": {"budget": {"per": "1m"}}}}));
-    change(
-        "dv",
-        json!({"spec": {"history": {"successful": 0, "failed": 0}}}),
-    );
-    scenario
-        .render()
-        .start_deploy(
-            "api",
-            &NewDeploy {
-                immediately: true,
-                ..NewDeploy::default()
-            },
-        )
-        .unwrap();
-    let mut token = 0;
-    within(Duration::from_secs(100), "the record to be deleted", || {
-        token += 1;
-        let annotation =
-            json!({"metadata": {"annotations": {"plumbline.dev/requestedAt": token.to_string()}}});
-        change("dv", annotation);
-        let user = &user;
-        async move {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            let records = user.rollbacks().await;
-            if records.is_empty() {
-                Ok(())
-            } else {
-                Err(records)
-            }
-        }
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

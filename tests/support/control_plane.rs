@@ -134,13 +134,23 @@ impl ControlPlane {
 
     /// A client with the administrator's rights, over a connection of its own.
     pub async fn client(&self) -> Client {
+        Client::try_from(self.config().await).unwrap()
+    }
+
+    /// A client with the rights of `user`, and under its name.
+    pub async fn client_as(&self, user: &str) -> Client {
+        let mut config = self.config().await;
+        config.auth_info.impersonate = Some(user.to_owned());
+        Client::try_from(config).unwrap()
+    }
+
+    async fn config(&self) -> Config {
         // Another test of this process may have installed it.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let kubeconfig = Kubeconfig::read_from(&self.facts.kubeconfig).unwrap();
-        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
             .await
-            .unwrap();
-        Client::try_from(config).unwrap()
+            .unwrap()
     }
 
     /// A kubeconfig that carries nothing but the token of the service account `namespace/name`, for the API server at

@@ -34,6 +34,11 @@ impl Reading {
         failures.is_none_or(Vec::is_empty)
     }
 
+    /// Whether Flux takes an object for `ready`, `reconciling` or `stalled`.
+    pub fn flux_says(&self, word: &str) -> bool {
+        self.flux[word] == true
+    }
+
     /// Argo CD's word.
     pub fn argocd(&self) -> &str {
         self.argocd["status"].as_str().unwrap_or("error")

@@ -1,30 +1,14 @@
 //! How `GitOps` tools read a status, as rules that every version of every object must keep. After every scenario they are
 //! held against all that the recorder saw, and against what the tools' own code makes of it.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::readers::{Reading, read};
 
-/// Reasons for which nothing will be tried again without a change by a person, or a recovery of the target.
-const FINAL: [&str; 14] = [
-    "InvalidSpec",
-    "SecretNotFound",
-    "SecretKeyMissing",
-    "ReferenceNotFound",
-    "ReferenceNotPermitted",
-    "TargetNotAllowed",
-    "CredentialsRejected",
-    "TargetConflict",
-    "ChecksFailed",
-    "RolledBack",
-    "NoKnownGood",
-    "AttemptsExhausted",
-    "OutcomeUnknown",
-    "BrakeEngaged",
-];
+mod kinds;
+mod moves;
 
-/// Reasons of Ready that tell of a failure.
-const FAILED: [&str; 3] = ["ChecksFailed", "RolledBack", "RollbackFailed"];
+use kinds::Kind;
 
 /// Panics with every rule that any of `versions`, all versions of the objects of one namespace, breaks.
 pub fn hold(versions: &[Value]) {
@@ -46,7 +30,7 @@ pub fn hold(versions: &[Value]) {
             }
         }
     }
-    broken.extend(moves(versions));
+    broken.extend(moves::broken(versions));
     assert!(
         broken.is_empty(),
         "{} broken:\n{}",
@@ -58,6 +42,7 @@ pub fn hold(versions: &[Value]) {
 /// One version of one object, taken apart.
 struct Seen<'a> {
     object: &'a Value,
+    kind: Kind,
     observed: Option<i64>,
     conditions: Vec<&'a Value>,
 }
@@ -67,6 +52,7 @@ impl<'a> Seen<'a> {
         let conditions = object["status"]["conditions"].as_array();
         Self {
             object,
+            kind: Kind::of(object),
             observed: object["status"]["observedGeneration"].as_i64(),
             conditions: conditions.into_iter().flatten().collect(),
         }
@@ -78,11 +64,6 @@ impl<'a> Seen<'a> {
 
     fn looked_at(&self) -> bool {
         self.observed.is_some_and(|observed| observed > 0)
-    }
-
-    fn has_failed_check(&self) -> bool {
-        let checks = self.object["status"]["checks"].as_array();
-        checks.is_some_and(|checks| checks.iter().any(|check| check["state"] == "Failed"))
     }
 
     /// `has(status.conditions) && status.conditions.exists(e, e.type == type_ && e.status == 'True')`
@@ -133,15 +114,13 @@ type Held = (u8, &'static str, bool);
 /// Rules about what a status says.
 fn said(seen: &Seen<'_>) -> Vec<Held> {
     let looked_at = seen.looked_at();
-    let (ready, why) = (seen.status("Ready"), seen.reason("Ready"));
+    let ready = seen.status("Ready");
     let stalled = seen.condition("Stalled").is_some();
     let reconciling = seen.condition("Reconciling").is_some();
     let only_true = |type_| ["", "True"].contains(&seen.status(type_));
     let carries_generation =
         |condition: &&Value| condition["observedGeneration"].as_i64() == seen.observed;
-    let is_final = seen.reason("Stalled") != "ChecksFailed" || seen.has_failed_check();
-    let suspended = seen.object["spec"]["suspend"] == true && seen.current();
-    vec![
+    let mut rules = vec![
         (
             2,
             "Ready is in the first status write",
@@ -153,19 +132,9 @@ fn said(seen: &Seen<'_>) -> Vec<Held> {
             seen.observed.is_some(),
         ),
         (
-            4,
-            "Ready is there on every kind",
-            !looked_at || !ready.is_empty(),
-        ),
-        (
             6,
             "Stalled only for what is final",
-            !stalled || (FINAL.contains(&seen.reason("Stalled")) && is_final),
-        ),
-        (
-            7,
-            "a final failure is Stalled, and one that a rollback follows is Reconciling",
-            !FAILED.contains(&why) || stalled || reconciling,
+            !stalled || seen.kind.finals().contains(&seen.reason("Stalled")),
         ),
         (
             8,
@@ -188,11 +157,6 @@ fn said(seen: &Seen<'_>) -> Vec<Held> {
             !(ready == "True" && reconciling),
         ),
         (
-            10,
-            "a first verdict being reached is Unknown and Reconciling",
-            why != "Running" || reconciling,
-        ),
-        (
             11,
             "nothing bad is True beside Ready True",
             ready != "True" || seen.status("Drifted") != "True",
@@ -204,11 +168,6 @@ fn said(seen: &Seen<'_>) -> Vec<Held> {
                 .iter()
                 .copied()
                 .all(|it| carries_generation(&it)),
-        ),
-        (
-            13,
-            "suspended is Ready Unknown",
-            !suspended || (ready == "Unknown" && why == "Suspended"),
         ),
         (
             14,
@@ -225,7 +184,9 @@ fn said(seen: &Seen<'_>) -> Vec<Held> {
             "exists() finds Stalled",
             seen.exists("Stalled") == stalled,
         ),
-    ]
+    ];
+    rules.extend(seen.kind.rules(seen));
+    rules
 }
 
 /// Rules about what the tools make of a status.
@@ -245,7 +206,7 @@ fn read_as(seen: &Seen<'_>, reading: &Reading) -> Vec<Held> {
             | ("Terminating", _)
     );
     let settled = matches!(expected, "Current" | "Failed");
-    let under_way = seen.reason("Ready") == "Running" && seen.current();
+    let under_way = seen.condition("Reconciling").is_some() && seen.current();
     vec![
         (
             1,
@@ -274,56 +235,4 @@ fn read_as(seen: &Seen<'_>, reading: &Reading) -> Vec<Held> {
         ),
         (16, "kstatus and Argo CD agree where they can", agree),
     ]
-}
-
-/// Rules over two versions that follow each other: `observedGeneration` never falls, unless somebody wiped the status,
-/// `lastTransitionTime` moves with
-/// `status` and only then, and no version says the same as the one before.
-fn moves(versions: &[Value]) -> Vec<String> {
-    let mut broken = Vec::new();
-    for (place, version) in versions.iter().enumerate() {
-        let uid = &version["metadata"]["uid"];
-        let Some(before) = versions[..place]
-            .iter()
-            .rev()
-            .find(|earlier| earlier["metadata"]["uid"] == *uid)
-        else {
-            continue;
-        };
-        let (old, new) = (Seen::new(before), Seen::new(version));
-        let wiped = version["status"] == json!({"observedGeneration": -1});
-        if new.observed < old.observed && !wiped {
-            broken.push(format!(
-                "rule 3 (observedGeneration never falls) is broken by {version} after {before}"
-            ));
-        }
-        for condition in &new.conditions {
-            let type_ = condition["type"].as_str().unwrap();
-            let Some(earlier) = old.condition(type_) else {
-                continue;
-            };
-            let moved = earlier["lastTransitionTime"] != condition["lastTransitionTime"];
-            let changed = earlier["status"] != condition["status"];
-            if moved != changed && !(changed && same_second(earlier, condition)) {
-                broken.push(format!(
-                    "lastTransitionTime of {type_} must move with status: {version} after {before}"
-                ));
-            }
-        }
-        let written =
-            before["metadata"]["resourceVersion"] != version["metadata"]["resourceVersion"];
-        if written
-            && before["status"] == version["status"]
-            && before["metadata"]["generation"] == version["metadata"]["generation"]
-            && before["metadata"]["annotations"] == version["metadata"]["annotations"]
-            && before["metadata"]["deletionTimestamp"] == version["metadata"]["deletionTimestamp"]
-        {
-            broken.push(format!("an equal status was written: {version}"));
-        }
-    }
-    broken
-}
-
-fn same_second(earlier: &Value, later: &Value) -> bool {
-    earlier["lastTransitionTime"] == later["lastTransitionTime"]
 }

@@ -22,8 +22,7 @@ use tokio::{
     time::timeout,
 };
 
-pub use self::status::problem;
-use self::status::{Facts, compute};
+pub use self::status::{Facts, compute, problem};
 use super::{
     context::Context,
     outcome::{self, Retryable},

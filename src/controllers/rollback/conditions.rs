@@ -155,13 +155,17 @@ fn approval(
 fn issue(conditions: &mut Conditions<'_>, status: &RollbackStatus) {
     use ConditionStatus::{False, True, Unknown};
     let any = |state: StepState| status.steps.iter().any(|step| step.state == state);
-    let (holds, reason, message) = if any(StepState::Issued) {
+    // A request has no steps of its own; the record of its attempt has.
+    let is_request = status.steps.is_empty() && status.issued_at.is_some();
+    let has_ended = status.state.is_some_and(RollbackState::is_final);
+    let (holds, reason, message) = if any(StepState::Issued) || (is_request && !has_ended) {
         (
             Unknown,
             Reason::Issued,
             "the platform was asked, or is about to be",
         )
-    } else if any(StepState::Accepted)
+    } else if is_request
+        || any(StepState::Accepted)
         || any(StepState::Done)
         || any(StepState::Failed)
         || any(StepState::Superseded)

@@ -29,17 +29,18 @@ use tokio::sync::{mpsc, watch as watch_channel};
 
 use self::{
     dereference::{NotDereferenced, dereference, is_in_doubt, secret_names},
-    observe::{Observed, observe},
+    observe::observe,
     previous::{previous, stored},
     rollback::look,
-    status::{Facts, compute},
-    terms::Terms,
     validate::{retry_interval, validate},
     write::{Address, update_status},
 };
 pub use self::{
-    rollback::{Rehearsals, as_records, services},
-    status::observed_release,
+    observe::Observed,
+    rollback::{Bearing, Latest, Outlook, Rehearsals, Standing, as_records, services, standing},
+    status::{Facts, compute, observed_release},
+    terms::Terms,
+    validate::suite,
 };
 use super::{
     context::Context,

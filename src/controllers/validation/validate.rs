@@ -91,7 +91,8 @@ fn requested(object: &DeploymentValidation) -> Option<String> {
     Some(crate::checks::verdict::printable(token, MAX_TOKEN_BYTES))
 }
 
-pub(super) fn suite(
+/// The suite of a spec, with the values of what it refers to.
+pub fn suite(
     spec: &DeploymentValidationSpec,
     secrets: &BTreeMap<SecretKeyReference, SecretString>,
     network: &Network,

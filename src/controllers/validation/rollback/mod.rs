@@ -12,5 +12,5 @@ pub use self::{
     outlook::{Outlook, look},
     rehearsal::Rehearsals,
     situation::{as_records, services},
-    standing::{Bearing, Standing},
+    standing::{Bearing, Latest, Standing, standing},
 };
