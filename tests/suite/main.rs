@@ -8,6 +8,7 @@ mod bad_input;
 mod documentation;
 mod faults;
 mod house;
+mod ledger;
 mod manifests;
 mod permissions;
 mod platforms;
