@@ -8,6 +8,7 @@ SHELL := /bin/bash
 
 # The same place as tests/cluster uses.
 CACHE := $(HOME)/.cache/plumbline
+TEST_THREADS := $(shell expr 2 \* $$(nproc))
 DENY_VERSION := 0.20.2
 DENY_FOLDER := $(CACHE)/cargo-deny-$(DENY_VERSION)
 DENY := $(DENY_FOLDER)/bin/cargo-deny
@@ -47,8 +48,12 @@ crds: ## Writes crds/ anew from the Rust types
 	cargo run --quiet --locked -- crd --output crds
 
 .PHONY: suite
-suite: cluster-programs ## The Rust tests
-	cargo test --locked
+suite: cluster-programs ## The Rust tests; most of them wait for something, so that more run at one time than there are cores
+	cargo test --locked -- --test-threads=$(TEST_THREADS)
+
+.PHONY: test-faults
+test-faults: cluster-programs ## Kills the controller at every mutation that it sends, in about 20 minutes; `make test` runs a sample
+	PLUMBLINE_ALL_CRASHES=1 cargo test --locked --test suite -- --nocapture crashes::a_controller
 
 .PHONY: deny
 deny: $(DENY) ## Licenses, banned crates and sources of the dependencies

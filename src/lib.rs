@@ -8,6 +8,7 @@
 //! | [`api`] | the resources as users write them: types only |
 //! | [`checks`] | a check is data, a probe that measures, and a judgement; one file per kind, one dialer for all |
 //! | [`platforms`] | what runs the services: the adapter trait, its registry, one folder per platform |
+//! | [`rollback`] | what is known to be good, and whether and how to go back to it |
 //! | [`monitor`] | runs suites on schedule, keeps the board of states, wakes the controllers |
 //! | [`rollback`] | from the failed verdict to the proof that the last good release is back |
 //! | [`store`] | what outlives a process that has no cluster: a `SQLite` file |

@@ -144,6 +144,7 @@ fn validation(port: u16, order: &Order, log: &Arc<Log>) -> Result<(Subject, Assi
         releases: None,
         retry_interval: interval / 3,
         requested: None,
+        confirm: false,
     };
     Ok((subject, assignment))
 }

@@ -36,7 +36,8 @@ impl Controller {
         folder: &Path,
         namespace: &str,
     ) -> Result<(Self, Duration), Broken> {
-        let kubeconfig = plane.kubeconfig_of("plumbline-system", "plumbline", &plane.facts.server);
+        let kubeconfig =
+            plane.kubeconfig_of("plumbline-system", "plumbline", &plane.facts.server, None);
         fs::write(folder.join("kubeconfig"), kubeconfig)?;
         fs::write(
             folder.join("settings.yaml"),

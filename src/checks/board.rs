@@ -24,6 +24,8 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Board {
     checks: Vec<CheckStatus>,
+    /// Passing runs in a row of each, up to its success threshold. Not in status, and so counted anew after a restart.
+    passes: Vec<u8>,
 }
 
 /// The verdict over a set of checks; only those of severity critical decide it.
@@ -43,12 +45,8 @@ impl Board {
     /// A board on which nothing is known yet.
     #[must_use]
     pub fn new(suite: &Suite, now: Timestamp) -> Self {
-        let checks = suite
-            .checks()
-            .iter()
-            .map(|check| blank(check, now))
-            .collect();
-        Self { checks }
+        let blank = |check: &Check| blank(check, now);
+        Self::of(suite.checks().iter().map(blank).collect())
     }
 
     /// A board that goes on where `known` ends, check by check; for a check that it does not name nothing is known.
@@ -65,9 +63,12 @@ impl Board {
             },
             None => blank(check, now),
         };
-        Self {
-            checks: suite.checks().iter().map(restored).collect(),
-        }
+        Self::of(suite.checks().iter().map(restored).collect())
+    }
+
+    fn of(checks: Vec<CheckStatus>) -> Self {
+        let passes = vec![0; checks.len()];
+        Self { checks, passes }
     }
 
     /// The states, in the suite's order.
@@ -81,6 +82,13 @@ impl Board {
         for (place, check) in suite.checks().iter().enumerate() {
             let Some(Some(outcome)) = outcomes.get(place) else {
                 continue;
+            };
+            let passed =
+                matches!(outcome, Outcome::Measured(finding) if finding.verdict == Verdict::Pass);
+            self.passes[place] = if passed {
+                (self.passes[place].saturating_add(1)).min(check.success_threshold)
+            } else {
+                0
             };
             let next = match outcome {
                 Outcome::Measured(finding) => measured(check, &self.checks[place], finding),
@@ -125,6 +133,14 @@ impl Board {
         self.checks
             .get(place)
             .is_some_and(|check| matches!(check.state, CheckState::Passing | CheckState::Failing))
+    }
+
+    /// Whether a check passes, and has done so in as many runs in a row as its success threshold asks for.
+    #[must_use]
+    pub fn is_confirmed(&self, suite: &Suite, place: usize) -> bool {
+        let passing = |check: &CheckStatus| check.state == CheckState::Passing;
+        let enough = |check: &Check| self.passes[place] >= check.success_threshold;
+        self.checks.get(place).is_some_and(passing) && suite.checks().get(place).is_some_and(enough)
     }
 
     /// Passing checks of all, such as `17/18`.

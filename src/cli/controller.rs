@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use futures::FutureExt;
+use kube::runtime::reflector::{self, store::Writer};
 use prometheus_client::registry::Registry as Metrics;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -21,16 +22,23 @@ use crate::{
     clock,
     controllers::{
         context::{Context, Present, Written},
+        fleet::Fleet,
         metrics::Metrics as ControllerMetrics,
-        validation,
+        policy,
+        rollback::{self, Flag, Locks, Records, with_conditions},
+        until,
+        validation::{self, Rehearsals},
+        wakes::{Wakes, Woken},
     },
     kubernetes::{
+        attempts::RollbackLedger,
         client::{self, ClientError, Connection},
         events::Events,
         secrets::Secrets,
     },
     monitor::{Monitor, MonitorMetrics},
     platforms::{Hub, PlatformMetrics, RegistryError},
+    rollback::Executor,
     server::{self, Readiness, ServerError},
     settings::{Settings, SettingsError},
     telemetry::{self, LogFormat},
@@ -116,24 +124,33 @@ pub async fn run(arguments: ControllerArguments) -> Result<(), ControllerError> 
         "the controller starts"
     );
 
-    let parts = Parts::new(settings, &connection)?;
+    let Parts {
+        settings,
+        context,
+        actor,
+        wakes,
+        woken,
+        validations,
+        policies,
+        metrics,
+    } = Parts::new(settings, &connection)?;
+    let settings = &settings.controller;
     let (stop, stopped) = watch::channel(false);
     let readiness = Readiness::default();
-    let serve = server::serve(
-        listener,
-        parts.metrics,
-        readiness.clone(),
-        until(stopped.clone()),
-    );
+    let serve = server::serve(listener, metrics, readiness.clone(), until(stopped.clone()));
     let control = validation::run(
-        parts.context,
-        &parts.settings.controller,
-        parts.wakes,
+        context.clone(),
+        settings,
+        validations,
+        (wakes, woken.validations),
         move || readiness.set(),
-        until(stopped),
+        stopped.clone(),
     );
-    let monitor = tokio::spawn(parts.actor.run());
-    let mut work = std::pin::pin!(async { tokio::join!(serve, control).0 }.fuse());
+    let rollbacks = rollback::run(context.clone(), settings, woken.rollbacks, stopped.clone());
+    let policies = policy::run(context, settings, policies, woken.policies, stopped);
+    let monitor = tokio::spawn(actor.run());
+    let mut work =
+        std::pin::pin!(async { tokio::join!(serve, control, rollbacks, policies).0 }.fuse());
     tokio::select! {
         served = &mut work => {
             served?;
@@ -163,6 +180,9 @@ struct Parts {
     context: Arc<Context>,
     actor: crate::monitor::Actor,
     wakes: mpsc::UnboundedReceiver<crate::monitor::Subject>,
+    woken: Woken,
+    validations: Writer<validation::Guarded>,
+    policies: Writer<policy::Guarded>,
     metrics: Metrics,
 }
 
@@ -179,7 +199,7 @@ impl Parts {
         };
         let unrestricted = Network::new(&unrestricted, Vec::new())?;
         let reference = Reference::new(&settings.reference, unrestricted)?;
-        let engine = Engine::new(network.clone(), reference, settings.checks);
+        let engine = Engine::new(network.clone(), reference.clone(), settings.checks);
         let monitor_metrics = MonitorMetrics::default();
         monitor_metrics.register(&mut metrics);
         let (wake, wakes) = mpsc::unbounded_channel();
@@ -190,8 +210,29 @@ impl Parts {
         let controller_metrics = ControllerMetrics::default();
         controller_metrics.register(&mut metrics);
         let client = connection.client.clone();
+        let (validations_reader, validations) = reflector::store();
+        let (policies_reader, policies) = reflector::store();
+        let (wakes_of_controllers, woken) = Wakes::new();
+        let ledger = RollbackLedger::new(client.clone(), |attempt, status| {
+            with_conditions(attempt, status, clock::now())
+        });
         let context = Arc::new(Context {
             monitor,
+            reference,
+            ledger: Arc::new(ledger),
+            executor: Executor::new(
+                format!("{:032x}", rand::random::<u128>()),
+                settings.controller.send_within.get(),
+            ),
+            records: Records::default(),
+            records_listed: Flag::default(),
+            listed: Flag::default(),
+            locks: Locks::default(),
+            validations: validations_reader,
+            policies: policies_reader,
+            fleet: Fleet::default(),
+            rehearsals: Rehearsals::default(),
+            wakes: wakes_of_controllers,
             secrets: Secrets::new(client.clone(), settings.controller.secrets_refresh.get()),
             platforms,
             network,
@@ -210,14 +251,12 @@ impl Parts {
             context,
             actor,
             wakes,
+            woken,
+            validations,
+            policies,
             metrics,
         })
     }
-}
-
-async fn until(mut stopped: watch::Receiver<bool>) {
-    // The sender is dropped only when the process ends, which is a reason to stop as well.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 struct Signals {

@@ -1,4 +1,4 @@
-//! `plumbline simulate`: a platform, or a service to check, on a loopback port, for trying things out.
+//! `plumbline simulate`: a platform on a loopback port, for trying things out.
 
 use std::{
     io::{self, Write},
@@ -13,10 +13,10 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::simulator::{
-    NewKey, Options, Pace, Seed, SeedError, Simulator, SimulatorError, SystemClock, Target,
+    NewKey, Options, Pace, Seed, SeedError, Simulator, SimulatorError, SystemClock,
 };
 
-/// Simulates a platform, or a service to check.
+/// Simulates a platform, and what its services serve.
 #[derive(Debug, Args)]
 pub struct SimulateArguments {
     #[command(subcommand)]
@@ -28,11 +28,6 @@ pub struct SimulateArguments {
 enum Subject {
     /// Render's API, on 127.0.0.1. Prints one line of JSON with its addresses, then serves until it is interrupted.
     Render(RenderArguments),
-    /// A service to check, on 127.0.0.1: GET /health answers as told by PUT /_simulator/state, such as
-    /// {"status": 503, "delay": "2s", "queueDepth": 5000}; {} mends it. Prints one line of JSON with its addresses, then
-    /// serves until it is interrupted.
-    #[command(verbatim_doc_comment)]
-    Target(TargetArguments),
 }
 
 #[derive(Debug, Args)]
@@ -57,13 +52,6 @@ struct RenderArguments {
     update_seconds: u32,
 }
 
-#[derive(Debug, Args)]
-struct TargetArguments {
-    /// Port to listen on; 0 is a free one.
-    #[arg(long, default_value_t = 0)]
-    port: u16,
-}
-
 /// The simulation did not start or did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulateError {
@@ -73,9 +61,6 @@ pub enum SimulateError {
     /// The simulator failed.
     #[error("could not simulate Render's API")]
     Simulator(#[source] SimulatorError),
-    /// The target failed.
-    #[error("could not simulate a service to check")]
-    Target(#[source] SimulatorError),
     /// Signals could not be listened for.
     #[error("could not listen for signals")]
     Signals(#[source] io::Error),
@@ -96,7 +81,6 @@ pub async fn run(arguments: SimulateArguments) -> Result<ExitCode, SimulateError
     };
     match arguments.subject {
         Subject::Render(arguments) => render(&arguments, ended).await,
-        Subject::Target(arguments) => target(&arguments, ended).await,
     }?;
     Ok(ExitCode::SUCCESS)
 }
@@ -111,21 +95,11 @@ async fn render(
     announce(&json!({
         "api": running.base_url(),
         "control": format!("http://{}/_simulator", running.address),
+        "app": format!("http://{}/app", running.address),
     }))?;
     tracing::info!(address = %running.address, "Simulating Render's API; Ctrl-C ends it");
     ended.await;
     running.shutdown().await.map_err(SimulateError::Simulator)
-}
-
-async fn target(
-    arguments: &TargetArguments,
-    ended: impl Future<Output = ()>,
-) -> Result<(), SimulateError> {
-    let target = Target::bind(arguments.port)
-        .await
-        .map_err(SimulateError::Target)?;
-    announce(&json!({"url": target.url(), "state": target.state_url()}))?;
-    target.serve(ended).await.map_err(SimulateError::Target)
 }
 
 /// Writes the addresses to standard output, on one line.

@@ -2,22 +2,33 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use base64::Engine as _;
 use k8s_openapi::jiff::Timestamp;
-use kube::Client;
+use kube::{
+    Client, ResourceExt,
+    runtime::reflector::{ObjectRef, Store},
+};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
+use super::{
+    fleet::Fleet,
+    policy,
+    rollback::{Flag, Locks, Records},
+    validation,
+    wakes::Wakes,
+};
 use crate::{
-    api::{ConditionType, DeploymentValidationStatus},
-    checks::net::Network,
+    api::{ConditionType, DeploymentValidation, DeploymentValidationStatus, RollbackPolicy},
+    checks::{net::Network, reference::Reference},
     kubernetes::{events::Events, secrets::Secrets},
     monitor::Monitor,
     platforms::Hub,
+    rollback::{Executor, ledger::AttemptLedger},
 };
 
 /// What reconciles of a validation work with.
@@ -34,6 +45,30 @@ pub struct Context {
     pub network: Network,
     /// Publishes events.
     pub events: Events,
+    /// Places that are known to answer.
+    pub reference: Reference,
+    /// What is on record of rollbacks.
+    pub ledger: Arc<dyn AttemptLedger>,
+    /// Carries rollbacks out.
+    pub executor: Executor,
+    /// The records that exist, as far as the watch and our own writes have told.
+    pub records: Records,
+    /// Set once every record was listed: before, nothing is decided.
+    pub records_listed: Flag,
+    /// Set once everything was listed.
+    pub listed: Flag,
+    /// One attempt at a time is put on record by a policy, so that its budget holds.
+    pub locks: Locks,
+    /// The validations, as the watch has told.
+    pub validations: Store<validation::Guarded>,
+    /// The policies, as the watch has told.
+    pub policies: Store<policy::Guarded>,
+    /// How the validations are, all of them.
+    pub fleet: Fleet,
+    /// Whether the last known good releases could be gone back to.
+    pub rehearsals: validation::Rehearsals,
+    /// Asks the controllers for a look.
+    pub wakes: Wakes,
     /// How long a missing reference may stay missing before the object is stalled.
     pub grace: Duration,
     /// How long a read of a Secret holds.
@@ -51,15 +86,52 @@ pub struct Context {
 }
 
 impl Context {
+    /// A validation, as the watch has told.
+    #[must_use]
+    pub fn validation(&self, namespace: &str, name: &str) -> Option<DeploymentValidation> {
+        let reference = ObjectRef::<validation::Guarded>::new(name).within(namespace);
+        let guarded = self.validations.get(&reference)?;
+        guarded.0.as_ref().ok().cloned()
+    }
+
+    /// A policy, as the watch has told.
+    #[must_use]
+    pub fn policy(&self, namespace: &str, name: &str) -> Option<RollbackPolicy> {
+        let reference = ObjectRef::<policy::Guarded>::new(name).within(namespace);
+        let guarded = self.policies.get(&reference)?;
+        guarded.0.as_ref().ok().cloned()
+    }
+
+    /// Names of the validations in `namespace` that name this policy, sorted.
+    #[must_use]
+    pub fn users_of(&self, namespace: &str, policy: &str) -> Vec<String> {
+        let uses = |validation: &&DeploymentValidation| {
+            let reference = validation.spec.rollback_policy_ref.as_ref();
+            validation.namespace().as_deref() == Some(namespace)
+                && reference.is_some_and(|reference| reference.name == policy)
+        };
+        let validations = self.validations.state();
+        let decoded = validations
+            .iter()
+            .filter_map(|guarded| guarded.0.as_ref().ok());
+        let mut names: Vec<String> = decoded.filter(uses).map(ResourceExt::name_any).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Forgets everything of the object `uid`, and ends its checks.
     pub async fn forget(&self, uid: &str) {
         self.monitor.forget(uid).await;
+        self.fleet.forget(uid);
+        self.rehearsals.forget(uid);
         self.written.retain(|known| known != uid);
     }
 
     /// Forgets everything of the objects that are not among `uids`, and ends their checks.
     pub async fn retain(&self, uids: HashSet<String>) {
         self.written.retain(|known| uids.contains(known));
+        self.fleet.retain(&uids);
+        self.rehearsals.retain(|known| uids.contains(known));
         self.monitor.retain(uids).await;
     }
 

@@ -1,6 +1,12 @@
 //! What the controller counts.
 
-use prometheus_client::{metrics::counter::Counter, registry::Registry};
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family},
+    registry::Registry,
+};
+
+use crate::api::RollbackState;
 
 /// Counters of reconciles and of the writes that they lead to.
 #[derive(Clone, Debug, Default)]
@@ -8,6 +14,12 @@ pub struct Metrics {
     reconciles: Counter,
     retries: Counter,
     status_writes: Counter,
+    rollbacks: Family<RollbackLabels, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RollbackLabels {
+    outcome: &'static str,
 }
 
 impl Metrics {
@@ -28,6 +40,11 @@ impl Metrics {
             "Status writes sent to the API server",
             self.status_writes.clone(),
         );
+        registry.register(
+            "rollbacks",
+            "Attempts to roll back that have ended, by outcome",
+            self.rollbacks.clone(),
+        );
     }
 
     /// A reconcile begins.
@@ -38,6 +55,14 @@ impl Metrics {
     /// A reconcile failed.
     pub fn retried(&self) {
         self.retries.inc();
+    }
+
+    /// An attempt to roll back has ended.
+    pub fn rolled_back(&self, outcome: RollbackState) {
+        let outcome = outcome.as_str();
+        self.rollbacks
+            .get_or_create(&RollbackLabels { outcome })
+            .inc();
     }
 
     /// A status write was sent.

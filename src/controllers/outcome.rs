@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::api::Reason;
+use crate::{
+    api::Reason,
+    rollback::ledger::{AttemptName, LedgerError},
+    telemetry::chain,
+};
 
 /// The object cannot be acted on. Goes into `Accepted`, and from there into `Ready`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +52,14 @@ pub enum Retryable {
         /// Why; `None` when no answer came in time.
         source: Option<Box<kube::Error>>,
     },
+    /// The record of an attempt could not be read or written.
+    #[error("could not go on with the rollback {name}")]
+    Record {
+        /// The record.
+        name: AttemptName,
+        /// Why.
+        source: Box<LedgerError>,
+    },
     /// The status could not be written.
     #[error("could not write the status of {namespace}/{name}")]
     WriteStatus {
@@ -58,6 +70,24 @@ pub enum Retryable {
         /// Why; `None` when no answer came in time.
         source: Option<Box<kube::Error>>,
     },
+}
+
+/// Says how a reconcile ended that did not end well, where nobody else does.
+pub fn report<E: std::error::Error + 'static, Q: std::error::Error + 'static>(
+    error: &kube::runtime::controller::Error<E, Q>,
+) {
+    use kube::runtime::controller::Error;
+    match error {
+        // Deleted between its wake-up and its turn.
+        Error::ObjectNotFound(object) => tracing::debug!(%object, "the object is gone"),
+        // `try_again` has logged it.
+        Error::ReconcilerFailed(..) => {}
+        Error::QueueError(error) => tracing::warn!(
+            error = chain(error),
+            "the controller's queue failed; it goes on"
+        ),
+        Error::RunnerError(error) => tracing::error!(%error, "the controller's runner failed"),
+    }
 }
 
 /// When the object wants another look, if nothing wakes it before.

@@ -57,6 +57,9 @@ pub struct Assignment {
     pub retry_interval: Duration,
     /// The token of a run that was asked for.
     pub requested: Option<String>,
+    /// Whether somebody waits for checks to be confirmed ([`Board::is_confirmed`]): until they are, they run again after the
+    /// retry interval.
+    pub confirm: bool,
 }
 
 /// What an earlier process knew, read from status.
@@ -99,6 +102,8 @@ pub struct Snapshot {
     pub stale: bool,
     /// The newest token whose run has ended.
     pub handled: Option<String>,
+    /// Whether somebody waits for checks to be confirmed, so that each pass in a row is news.
+    pub confirm: bool,
 }
 
 impl Snapshot {
@@ -119,9 +124,12 @@ impl Snapshot {
             trouble: _,
             stale,
             handled,
+            confirm,
         } = self;
         *generation == other.generation
-            && *board == other.board
+            && board.checks() == other.board.checks()
+            && (!confirm || *board == other.board)
+            && *confirm == other.confirm
             && *release == other.release
             && self.trouble_message() == other.trouble_message()
             && *stale == other.stale

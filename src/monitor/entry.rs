@@ -45,6 +45,8 @@ pub struct Entry {
     pub due: Vec<Instant>,
     /// When the platform is asked for a new release outside of runs.
     pub poll_due: Option<Instant>,
+    /// Whether the next look must not be content with a recent answer.
+    pub poll_afresh: bool,
     schedule: Schedule,
     board: Board,
     release: Option<SeenRelease>,
@@ -92,6 +94,7 @@ impl Entry {
             running: None,
             due,
             poll_due: None,
+            poll_afresh: false,
             schedule,
             board,
             release: memory.release,
@@ -114,7 +117,11 @@ impl Entry {
         let same = self.assignment.generation == assignment.generation
             && self.assignment.fingerprint == assignment.fingerprint;
         let same_generation = self.assignment.generation == assignment.generation;
+        let confirms_now = assignment.confirm && !self.assignment.confirm;
         self.assignment = assignment;
+        if confirms_now {
+            self.hurry(now.instant);
+        }
         if !same {
             self.give_up();
             self.session = None;
@@ -136,6 +143,17 @@ impl Entry {
         }
         if self.run_is_requested() {
             self.due.fill(now.instant);
+        }
+    }
+
+    /// Runs what is not confirmed after the retry interval.
+    fn hurry(&mut self, now: Instant) {
+        let suite = &self.assignment.suite;
+        let soon = self.schedule.after(now, self.assignment.retry_interval);
+        for (place, due) in self.due.iter_mut().enumerate() {
+            if !self.board.is_confirmed(suite, place) {
+                *due = soon.min(*due);
+            }
         }
     }
 
@@ -174,6 +192,12 @@ impl Entry {
             .releases
             .as_ref()
             .map(|releases| self.schedule.after(now, releases.poll_interval()));
+    }
+
+    /// Looks at the platform at once, unless a look is under way.
+    pub fn poll_soon(&mut self, now: Instant) {
+        self.poll_due = self.poll_due.map(|due| due.min(now));
+        self.poll_afresh = true;
     }
 
     /// When the entry next wants attention.
@@ -280,7 +304,8 @@ impl Entry {
             let check = &suite.checks()[place];
             let regular = self.schedule.next(now, check.interval);
             let settled = self.board.checks()[place].state == CheckState::Passing
-                && self.board.checks()[place].inconclusive == 0;
+                && self.board.checks()[place].inconclusive == 0
+                && (!self.assignment.confirm || self.board.is_confirmed(suite, place));
             self.due[place] = if settled {
                 regular
             } else {
@@ -311,6 +336,7 @@ impl Entry {
             trouble: self.trouble.clone(),
             stale: self.stale,
             handled: self.handled.clone(),
+            confirm: self.assignment.confirm,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
         scripted::{Act, QUICK, SECOND, Script, Seen},
         verdict::FindingReason,
     },
-    platforms::{Attempt, LiveDeploy},
+    platforms::{Attempt, LiveDeploy, PlatformError, Release},
 };
 
 /// A platform whose live deploy the test sets.
@@ -96,6 +96,7 @@ impl World {
             releases: Some(self.platform.clone()),
             retry_interval: 10 * SECOND,
             requested: None,
+            confirm: false,
         };
         (assignment, seen)
     }

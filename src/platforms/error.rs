@@ -1,4 +1,4 @@
-//! Why a platform could not be read.
+//! Why a platform could not be read, or did not do what was asked for.
 
 use std::{error::Error, fmt, sync::Arc};
 
@@ -37,7 +37,7 @@ impl fmt::Display for Attempt {
     }
 }
 
-/// Why a platform could not be read. One value may be given to many who asked for the same thing.
+/// Why a platform could not be read, or did not do what was asked for. One value may be given to many who asked for the same thing.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum PlatformError {
     /// The platform refused the credentials, or what they may do: 401 and 403.
@@ -74,6 +74,22 @@ pub enum PlatformError {
         /// What happened.
         source: Outage,
     },
+    /// The platform took the call for a wrong one: 400, 404, 409 and the like, to a call that should change something.
+    #[error("{attempt}: the platform answered with status {status}")]
+    Declined {
+        /// What was attempted.
+        attempt: Attempt,
+        /// The status.
+        status: u16,
+    },
+    /// The call was not made, since the platform cannot do what it asks for.
+    #[error("{attempt}: {reason}")]
+    Impossible {
+        /// What was to be attempted.
+        attempt: Attempt,
+        /// Why it makes no sense.
+        reason: &'static str,
+    },
     /// The answer cannot be what the platform meant to say, or not be told apart from a wrong one.
     #[error("{attempt}: the answer cannot be used")]
     Malformed {
@@ -100,6 +116,8 @@ impl PlatformError {
             Self::NoLiveDeploy(_)
             | Self::RateLimited { .. }
             | Self::Unavailable { .. }
+            | Self::Declined { .. }
+            | Self::Impossible { .. }
             | Self::Malformed { .. } => None,
         }
     }
@@ -159,6 +177,9 @@ pub enum MalformedReply {
     /// A list goes on for longer than any should.
     #[error("the list has more than {0} pages")]
     Endless(usize),
+    /// A list that does not fit is not sorted newest first, so that what was left off may be the newest.
+    #[error("the list is longer than what is read of it, and not in the order of time")]
+    Unordered,
     /// Two deploys of one service are live at once.
     #[error("more than one deploy is live")]
     TwoLive,

@@ -6,18 +6,15 @@ use std::{
     time::Duration,
 };
 
-use futures::{FutureExt, future::join_all};
+use futures::future::join_all;
 use tokio::time::Instant;
 
 use super::{
-    LiveDeploy, Platform, PlatformError, PlatformMetrics, PlatformSettings, RegistryError, Release,
-    Service, ServiceReference, Target,
-    coalesce::{NotBefore, Reading, Readings},
-    registry::{ConnectionIdentity, Registry},
+    Operator, Platform, PlatformError, PlatformMetrics, PlatformSettings, RegistryError, Release,
+    ServiceReference, Target,
+    connection::Connection,
+    registry::{ConnectionIdentity, Registry, Resolved},
 };
-
-/// How long it is remembered which service a name stands for.
-const NAME_LIFETIME: Duration = Duration::from_mins(10);
 
 /// The connections to all platforms.
 #[derive(Debug)]
@@ -43,11 +40,25 @@ impl Hub {
     #[must_use]
     pub fn observer(&self, target: &Target) -> Option<Observer> {
         let resolved = self.registry.resolve(target)?;
-        Some(Observer {
+        Some(self.observer_of(resolved))
+    }
+
+    /// What asks for, and changes, the services of a target; `None` for a target that has no platform. Makes no call. It
+    /// shares the connection, with its budget and what was read, with all observers of the same credentials.
+    #[must_use]
+    pub fn operator(&self, target: &Target) -> Option<Operator> {
+        let resolved = self.registry.resolve(target)?;
+        let (timeout, consistency_window) = (resolved.timeout, resolved.consistency_window);
+        let observer = self.observer_of(resolved);
+        Some(Operator::new(observer, timeout, consistency_window))
+    }
+
+    fn observer_of(&self, resolved: Resolved) -> Observer {
+        Observer {
             connection: self.connection(resolved.identity, resolved.platform),
             services: resolved.services,
             poll_interval: resolved.poll_interval,
-        })
+        }
     }
 
     fn connection(
@@ -78,6 +89,14 @@ pub struct Observer {
 }
 
 impl Observer {
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(super) fn services(&self) -> &[ServiceReference] {
+        &self.services
+    }
+
     /// How often to look for a new release between runs.
     #[must_use]
     pub fn poll_interval(&self) -> Duration {
@@ -112,73 +131,5 @@ impl Observer {
             }
         }
         worst.map_or_else(|| Ok(Release::of(deploys)), Err)
-    }
-}
-
-#[derive(Debug)]
-struct Connection {
-    platform: Arc<dyn Platform>,
-    services: Readings<ServiceReference, Service>,
-    deploys: Readings<String, LiveDeploy>,
-}
-
-impl Connection {
-    fn new(platform: Arc<dyn Platform>) -> Self {
-        Self {
-            platform,
-            services: Readings::default(),
-            deploys: Readings::default(),
-        }
-    }
-
-    /// The live deploy of a service, under the name that the spec gives it.
-    async fn live(
-        &self,
-        reference: &ServiceReference,
-        not_before: Instant,
-    ) -> Result<LiveDeploy, PlatformError> {
-        let asked = Instant::now();
-        let remembered = NotBefore {
-            success: asked.checked_sub(NAME_LIFETIME).unwrap_or(asked),
-            failure: not_before,
-        };
-        let service = self.find(reference, remembered).await?;
-        let deploy = match self.current(&service.value, not_before).await {
-            // Perhaps deleted and created anew under the same name.
-            Err(PlatformError::ServiceNotFound(_)) if service.started < asked => {
-                let service = self.find(reference, asked.into()).await?;
-                self.current(&service.value, not_before).await?
-            }
-            outcome => outcome?,
-        };
-        Ok(LiveDeploy {
-            name: reference.name.clone(),
-            ..deploy
-        })
-    }
-
-    async fn find(
-        &self,
-        reference: &ServiceReference,
-        not_before: NotBefore,
-    ) -> Result<Reading<Service>, PlatformError> {
-        let start = || {
-            let (platform, reference) = (Arc::clone(&self.platform), reference.clone());
-            async move { platform.find(&reference).await }.boxed()
-        };
-        self.services.read(reference, not_before, start).await
-    }
-
-    async fn current(
-        &self,
-        service: &Service,
-        not_before: Instant,
-    ) -> Result<LiveDeploy, PlatformError> {
-        let start = || {
-            let (platform, service) = (Arc::clone(&self.platform), service.clone());
-            async move { platform.current(&service).await }.boxed()
-        };
-        let reading = self.deploys.read(&service.id, not_before, start).await?;
-        Ok(reading.value)
     }
 }

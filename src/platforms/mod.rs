@@ -5,11 +5,13 @@
 //! questions about a service with one call. Which platform it is, only the registry knows.
 
 mod coalesce;
+mod connection;
 mod error;
 mod hub;
 mod metrics;
 mod mutation;
 mod operations;
+mod operator;
 mod registry;
 mod release;
 mod render;
@@ -20,12 +22,14 @@ mod target;
 use std::fmt;
 
 use futures::future::BoxFuture;
+use tokio::time::Instant;
 
 pub use error::{Attempt, MalformedReply, Outage, PlatformError, Refusal};
 pub use hub::{Hub, Observer};
 pub use metrics::PlatformMetrics;
 pub use mutation::{MutationError, RefusedBecause};
 pub use operations::Operations;
+pub use operator::Operator;
 pub use registry::RegistryError;
 pub use release::{LiveDeploy, Release};
 pub use rollout::{Accepted, Cause, Circumstances, Phase, Revision, Rollout};
@@ -49,6 +53,52 @@ pub trait Platform: fmt::Debug + Send + Sync {
         &'a self,
         service: &'a Service,
     ) -> BoxFuture<'a, Result<LiveDeploy, PlatformError>>;
+
+    /// The newest rollouts of a service, at most 100, newest first.
+    fn rollouts<'a>(
+        &'a self,
+        service: &'a Service,
+    ) -> BoxFuture<'a, Result<Vec<Rollout>, PlatformError>>;
+
+    /// One rollout of a service; `None` when the platform does not have it (any more, or yet), or when no rollout can have
+    /// such an id.
+    fn rollout<'a>(
+        &'a self,
+        service: &'a Service,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Rollout>, PlatformError>>;
+
+    /// What decides whether a service can be brought back.
+    fn circumstances<'a>(
+        &'a self,
+        service: &'a Service,
+    ) -> BoxFuture<'a, Result<Circumstances, PlatformError>>;
+
+    /// Keeps a push from deploying the service by itself. Does nothing where the platform has no such thing.
+    ///
+    /// Of this and the next two: the service was found just before. The request is sent once, or not at all; not at all when
+    /// its turn does not come until `begin_by`.
+    fn stop_automatic_deploys<'a>(
+        &'a self,
+        service: &'a Service,
+        begin_by: Instant,
+    ) -> BoxFuture<'a, Result<(), MutationError>>;
+
+    /// Brings a service back to its earlier rollout `to`.
+    fn roll_back<'a>(
+        &'a self,
+        service: &'a Service,
+        to: &'a str,
+        begin_by: Instant,
+    ) -> BoxFuture<'a, Result<Accepted, MutationError>>;
+
+    /// Rolls a revision of a service out.
+    fn deploy<'a>(
+        &'a self,
+        service: &'a Service,
+        revision: &'a Revision,
+        begin_by: Instant,
+    ) -> BoxFuture<'a, Result<Accepted, MutationError>>;
 }
 
 /// A service as a spec refers to it.

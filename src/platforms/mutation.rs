@@ -7,10 +7,11 @@ use super::PlatformError;
 /// Why a change was not taken.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum MutationError {
-    /// Nothing left this process: no budget, no free place, no credentials, no connection.
+    /// The change did not leave this process: no budget, no free place, no credentials, no connection, or the service could
+    /// not be made out before it. [`PlatformError::refusal`] tells whether a person has to set something right.
     #[error("the change was not sent")]
     NotSent(#[source] PlatformError),
-    /// The platform said no, and has done nothing.
+    /// The platform said no, and has done nothing; or it would say no, and was not asked.
     #[error("the platform refused the change ({refused})")]
     Refused {
         /// Why, as far as it tells.
@@ -45,7 +46,7 @@ pub enum RefusedBecause {
     /// Too many changes; more are taken after this time, as far as is known.
     #[error("too many changes")]
     RateLimited {
-        /// How long to wait.
+        /// How long to wait: 1 s to 5 min by the platform's word, up to an hour by the end of its window.
         wait: Duration,
     },
 }

@@ -9,8 +9,8 @@ use super::{Accepted, Circumstances, MutationError, PlatformError, Release, Revi
 
 /// The services of one target. Reads are fresh: each begins after it was asked for.
 ///
-/// The three methods that change something send their request at most once, and never again by themselves. Nobody calls
-/// them but the executor of rollbacks, behind its record.
+/// The three methods that change something look the service up anew, then send their request at most once, and never again
+/// by themselves. Nobody calls them but the executor of rollbacks, behind its record.
 pub trait Operations: fmt::Debug + Send + Sync {
     /// The live release, by a read that began at `not_before` or later.
     fn release(&self, not_before: Instant) -> BoxFuture<'_, Result<Release, PlatformError>>;
@@ -53,6 +53,12 @@ pub trait Operations: fmt::Debug + Send + Sync {
         service: &'a str,
         revision: &'a Revision,
     ) -> BoxFuture<'a, Result<Accepted, MutationError>>;
+
+    /// How long after a change was asked for its request may still leave this process, at the latest. Until then it is
+    /// looked for the service, waited for a turn, and connected.
+    fn sends_within(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// How long after a change without an answer its effect may take to show when read.
     fn consistency_window(&self) -> Duration;

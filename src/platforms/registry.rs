@@ -25,7 +25,7 @@ pub enum RegistryError {
 #[derive(Debug)]
 pub(super) struct Registry {
     settings: PlatformSettings,
-    http: reqwest::Client,
+    http: HttpClients,
     metrics: PlatformMetrics,
 }
 
@@ -48,6 +48,42 @@ pub(super) struct Resolved {
     pub(super) platform: Arc<dyn Platform>,
     pub(super) services: Vec<ServiceReference>,
     pub(super) poll_interval: Duration,
+    pub(super) timeout: Duration,
+    pub(super) consistency_window: Duration,
+}
+
+/// What speaks HTTP. Neither follows a redirect, nor sends anything again by itself.
+#[derive(Clone, Debug)]
+pub(super) struct HttpClients {
+    /// For calls that only read.
+    pub(super) reads: reqwest::Client,
+    /// For calls that change something. Each has a connection of its own: one that was kept may be closed by the other side
+    /// just when the call is sent, and nobody could tell what became of it. It is connected after a third of the timeout or
+    /// not at all, so that a call which runs out of time is one that was sent.
+    pub(super) changes: reqwest::Client,
+}
+
+impl HttpClients {
+    fn new(timeout: Duration) -> Result<Self, RegistryError> {
+        let builder = || {
+            reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .no_proxy()
+                .referer(false)
+                .user_agent(concat!("plumbline/", env!("CARGO_PKG_VERSION")))
+        };
+        let reads = builder().connect_timeout(timeout / 2).build();
+        let changes = builder()
+            .connect_timeout(timeout / 3)
+            .pool_max_idle_per_host(0)
+            .http1_only()
+            .build();
+        Ok(Self {
+            reads: reads.map_err(RegistryError::HttpClient)?,
+            changes: changes.map_err(RegistryError::HttpClient)?,
+        })
+    }
 }
 
 impl Registry {
@@ -59,18 +95,9 @@ impl Registry {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             return Err(RegistryError::NoTlsProvider);
         }
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .referer(false)
-            .connect_timeout(settings.render.timeout.get() / 2)
-            .user_agent(concat!("plumbline/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(RegistryError::HttpClient)?;
         Ok(Self {
+            http: HttpClients::new(settings.render.timeout.get())?,
             settings,
-            http,
             metrics,
         })
     }
@@ -102,6 +129,8 @@ impl Registry {
             )),
             services: target.services.iter().map(reference).collect(),
             poll_interval: settings.poll_interval.get(),
+            timeout: settings.timeout.get(),
+            consistency_window: settings.consistency_window.get(),
         }
     }
 }

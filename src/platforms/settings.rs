@@ -21,12 +21,16 @@ pub struct PlatformSettings {
 pub struct RenderSettings {
     /// Where its API is. Default: `https://api.render.com/v1`.
     pub url: BaseUrl,
-    /// Longest time for one reading, with all its tries and waits. 1s to 1m, default 10s.
+    /// Longest time for one reading with all its tries and waits, and for one change with the wait for its turn. 1s to 1m,
+    /// default 10s.
     #[serde(deserialize_with = "timeout")]
     pub timeout: Duration,
     /// How often to look for a new release between runs. 1s to 1h, default 30s.
     #[serde(deserialize_with = "poll_interval")]
     pub poll_interval: Duration,
+    /// How long after a change without an answer its effect may take to show when it is read. 0s to 10m, default 2m.
+    #[serde(deserialize_with = "consistency_window")]
+    pub consistency_window: Duration,
 }
 
 impl Default for RenderSettings {
@@ -37,6 +41,7 @@ impl Default for RenderSettings {
             ),
             timeout: Duration::from_secs(10),
             poll_interval: Duration::from_secs(30),
+            consistency_window: Duration::from_secs(120),
         }
     }
 }
@@ -56,6 +61,15 @@ fn poll_interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration,
         "pollInterval",
         Duration::from_secs(1),
         Duration::from_secs(3600),
+    )
+}
+
+fn consistency_window<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    between(
+        deserializer,
+        "consistencyWindow",
+        Duration::from_secs(0),
+        Duration::from_secs(600),
     )
 }
 
@@ -146,6 +160,9 @@ mod tests {
         let settings = read(r#"{"render": {"timeout": "3s"}}"#).unwrap();
         assert_eq!(settings.render.timeout, Duration::from_secs(3));
         assert_eq!(settings.render.poll_interval, Duration::from_secs(30));
+        assert_eq!(settings.render.consistency_window, Duration::from_secs(120));
+        let none = read(r#"{"render": {"consistencyWindow": "0s"}}"#).unwrap();
+        assert_eq!(none.render.consistency_window, Duration::from_secs(0));
         assert_eq!(settings.render.url.to_string(), "https://api.render.com/v1");
         assert_eq!(read("{}").unwrap(), PlatformSettings::default());
     }
@@ -158,6 +175,7 @@ mod tests {
             r#"{"render": {"timeout": "0s"}}"#,
             r#"{"render": {"timeout": "2m"}}"#,
             r#"{"render": {"pollInterval": "500ms"}}"#,
+            r#"{"render": {"consistencyWindow": "11m"}}"#,
             r#"{"render": {"url": "api.render.com/v1"}}"#,
             r#"{"render": {"url": "ftp://api.render.com/v1"}}"#,
             r#"{"render": {"url": "https://user:password@api.render.com/v1"}}"#,

@@ -18,7 +18,7 @@ use super::{
     ledger::{Attempt, LedgerError},
     progress::{Next, Observer, next},
     record::{self, Ending, Intent},
-    settle::{Obstacle, SEND_WITHIN, may_be_goal, obstacle},
+    settle::{Obstacle, may_be_goal, obstacle},
     surroundings::{Permission, Surroundings},
 };
 use crate::{
@@ -57,16 +57,20 @@ pub enum Change<'a> {
 #[derive(Debug)]
 pub struct Executor {
     claimant: String,
+    send_within: Duration,
     /// Keys of attempts that this process has tried to begin: one whose record lost its status is not begun again.
     tried: Mutex<HashSet<String>>,
 }
 
 impl Executor {
-    /// An executor that writes `claimant`, a name that no other process has or had, into its records.
+    /// An executor that writes `claimant`, a name that no other process has or had, into its records, and makes no call later than
+    /// `send_within` after it has recorded the intent to. Who finds such an intent waits that long before it takes the call for
+    /// not made, so that all processes over one ledger have to have the same.
     #[must_use]
-    pub fn new(claimant: String) -> Self {
+    pub fn new(claimant: String, send_within: Duration) -> Self {
         Self {
             claimant,
+            send_within,
             tried: Mutex::default(),
         }
     }
@@ -136,16 +140,19 @@ impl Turn<'_> {
         let observer = Observer {
             claimant: &self.executor.claimant,
             has_tried: self.executor.has_tried(&plan),
+            patience: self.executor.send_within,
         };
         let watcher = Watcher {
             surroundings: self.surroundings,
             plan: &plan,
             pause: self.pause,
+            send_within: self.executor.send_within,
         };
         match next(&attempt, &plan, observer, self.moment()) {
             Next::Nothing => Ok((attempt, Again::Never)),
             Next::AwaitApproval { left } => watcher.await_approval(attempt, left).await,
             Next::Lapse => watcher.lapse(attempt).await,
+            Next::Leave { left } => Ok((attempt, Again::After(left))),
             Next::Doubt => watcher.doubt(attempt).await,
             Next::Begin(place) => self.begin(attempt, &plan, place, &watcher).await,
             Next::Settle(place) => watcher.settle(attempt, place).await,
@@ -271,7 +278,7 @@ impl Turn<'_> {
         if step.disable_auto_deploy && self.quieten(&step.service).await? {
             self.confirm(attempt, plan).await?;
         }
-        if began.elapsed() > SEND_WITHIN {
+        if began.elapsed() > self.executor.send_within {
             let why = "this process was held up for too long to make the call";
             return Err(Stop::Hold(why.to_owned()));
         }

@@ -1,11 +1,14 @@
-//! The present, for rules that outlive a process.
+//! The time, for ages and waits that survive a clock that is set.
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-/// The present by a steady clock, and when the process began. Ages go by it, so that a clock that was stepped back while
-/// nobody looked makes no wait endless, and none shorter.
+/// A moment on the process' steady clock: the wall clock when the process began, and what has passed since.
+///
+/// A time on record may lie in the future: the wall clock was set back between two processes. When that was cannot be
+/// told, but it was before this process began; so what was recorded then counts from there. No wait is made shorter by
+/// it, and none goes on for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
     /// Now.
@@ -15,17 +18,38 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// The time since something that was recorded at `recorded`. What lies ahead of the clock was recorded before the clock
-    /// was set back, and so before the process began at the latest.
+    /// How long ago `recorded` was.
     #[must_use]
     pub fn since(&self, recorded: Timestamp) -> Duration {
-        let from = if recorded <= self.now {
+        let passed = self.now.duration_since(self.counted_from(recorded));
+        Duration::try_from(passed).unwrap_or_default()
+    }
+
+    /// When `wait` after `recorded` is over; `None` when it is.
+    #[must_use]
+    pub fn until(&self, recorded: Timestamp, wait: Duration) -> Option<Timestamp> {
+        let end = after(self.counted_from(recorded), wait);
+        (end > self.now).then_some(end)
+    }
+
+    /// Where the time since `recorded` is counted from.
+    #[must_use]
+    pub fn counted_from(&self, recorded: Timestamp) -> Timestamp {
+        if recorded <= self.now {
             recorded
         } else {
-            self.started.min(self.now)
-        };
-        Duration::try_from(self.now.duration_since(from)).unwrap_or_default()
+            self.started
+        }
     }
+}
+
+/// The time `wait` after `time`; the last time that there is when it lies beyond.
+#[must_use]
+pub fn after(time: Timestamp, wait: Duration) -> Timestamp {
+    SignedDuration::try_from(wait)
+        .ok()
+        .and_then(|wait| time.checked_add(wait).ok())
+        .unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
@@ -37,12 +61,45 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_ahead_of_the_clock_is_as_old_as_the_process() {
+    fn an_age_is_counted_from_the_record() {
         let moment = Moment {
-            now: at(1_000),
-            started: at(900),
+            now: at(1000),
+            started: at(100),
         };
-        assert_eq!(moment.since(at(400)), Duration::from_secs(600));
-        assert_eq!(moment.since(at(1_000_000)), Duration::from_secs(100));
+        assert_eq!(moment.since(at(400)), Duration::from_mins(10));
+        assert_eq!(moment.since(at(1000)), Duration::ZERO);
+        assert_eq!(
+            moment.until(at(400), Duration::from_secs(601)),
+            Some(at(1001))
+        );
+        assert_eq!(moment.until(at(400), Duration::from_mins(10)), None);
+    }
+
+    #[test]
+    fn a_record_of_the_future_counts_from_the_start_of_the_process_so_that_no_wait_is_infinite() {
+        let future = at(1_000_000);
+        let moment = |now| Moment {
+            now: at(now),
+            started: at(100),
+        };
+        assert_eq!(moment(160).since(future), Duration::from_mins(1));
+        assert_eq!(
+            moment(160).until(future, Duration::from_mins(2)),
+            Some(at(220))
+        );
+        assert_eq!(moment(220).until(future, Duration::from_mins(2)), None);
+    }
+
+    #[test]
+    fn a_wait_beyond_the_end_of_time_is_no_panic() {
+        let moment = Moment {
+            now: at(0),
+            started: at(0),
+        };
+        assert_eq!(moment.until(at(0), Duration::MAX), Some(Timestamp::MAX));
+        assert_eq!(moment.since(Timestamp::MIN), {
+            let passed = at(0).duration_since(Timestamp::MIN);
+            Duration::try_from(passed).unwrap()
+        });
     }
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     ledger::Attempt,
+    naming,
     progress::{has_touched, pending},
 };
 use crate::{
@@ -250,6 +251,25 @@ pub fn held(attempt: &Attempt, plan: &RollbackPlan, why: &str) -> RollbackStatus
     }
     status.message = printable(why, MAX_MESSAGE_BYTES);
     status
+}
+
+/// Whether key and name of the record are those that the controller gives this attempt.
+#[must_use]
+pub fn is_proven(attempt: &Attempt) -> bool {
+    let (Some(plan), Some(uid)) = (&attempt.spec.plan, &attempt.spec.validation_ref.uid) else {
+        return false;
+    };
+    let key = naming::key(uid, &plan.failed_release, plan.attempt);
+    let name = naming::name(&attempt.spec.validation_ref.name, &key);
+    plan.key == key && attempt.name.name == name
+}
+
+/// When the attempt counts against a budget: once something may have been asked of the platform, and before while it may
+/// still be.
+#[must_use]
+pub fn budgeted_at(attempt: &Attempt) -> Option<Timestamp> {
+    let open = attempt.status.state.is_none_or(|state| !state.is_final());
+    attempt.status.issued_at.or(open.then_some(attempt.created))
 }
 
 /// A service of which something else is live than an attempt expects.

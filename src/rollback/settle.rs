@@ -11,11 +11,8 @@ use crate::{
     platforms::{Cause, Phase, Rollout},
 };
 
-/// How long after its intent was recorded a call may still leave the process that recorded it.
-pub const SEND_WITHIN: Duration = Duration::from_secs(30);
-
-/// How far the platform's clock may lag behind the ledger's.
-const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(30);
+/// Times of records are whole seconds.
+const WHOLE_SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// What the list says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,14 +30,14 @@ pub enum Settlement {
 }
 
 /// What became of `step`, whose intent stands in `status`, by the `rollouts` of its service, newest first, read since. A call
-/// shows within `window`.
+/// shows within `shown_within` of its intent.
 #[must_use]
 pub fn settle(
     step: &PlannedStep,
     status: &StepStatus,
     created: Timestamp,
     rollouts: &[Rollout],
-    window: Duration,
+    shown_within: Duration,
     moment: Moment,
 ) -> Settlement {
     let baseline = status.newest_before.as_deref().unwrap_or(&step.from);
@@ -50,8 +47,9 @@ pub fn settle(
     ) else {
         return Settlement::Contradictory("the list of deploys lacks one that was there before");
     };
-    // Without the newest one on record, an earlier attempt's deploy may be among the newer ones.
-    let earliest = created.checked_sub(CLOCK_TOLERANCE).unwrap_or(created);
+    // Without the newest one on record, an earlier attempt's deploy may be among the newer ones: what has ended is this attempt's
+    // only if it is certain to have begun after its record.
+    let earliest = created.checked_add(WHOLE_SECOND).unwrap_or(created);
     let is_recent = |rollout: &&Rollout| {
         status.newest_before.is_some()
             || !rollout.phase.is_over()
@@ -68,7 +66,6 @@ pub fn settle(
         return Settlement::Superseded(live.clone());
     }
     let passed = moment.since(status.started_at.unwrap_or(created));
-    let shown_within = SEND_WITHIN + window;
     if passed > shown_within {
         Settlement::Absent
     } else {

@@ -134,6 +134,7 @@ impl Settings {
         let spans = [
             ("controller.watchTimeout", self.controller.watch_timeout),
             ("controller.secretsRefresh", self.controller.secrets_refresh),
+            ("controller.sendWithin", self.controller.send_within),
         ];
         for (key, value) in spans {
             if value < crate::api::Duration::from_secs(1) {

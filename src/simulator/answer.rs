@@ -10,7 +10,7 @@ use futures::{StreamExt, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::{budget::Allowance, faults::Effect};
+use super::{budget::Allowance, effect::Effect};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
@@ -37,36 +37,43 @@ impl From<Refusal> for Answer {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
-    pub(super) body: Value,
+    /// The JSON body; none if there is none.
+    pub(super) body: Option<Value>,
     headers: HeaderMap,
 }
 
 impl Answer {
-    /// Status 200 with this body.
-    pub(super) fn ok(body: Value) -> Self {
+    /// This status without a body.
+    pub(super) fn empty(status: StatusCode) -> Self {
         Self {
-            status: StatusCode::OK,
-            body,
+            status,
+            body: None,
             headers: HeaderMap::new(),
         }
+    }
+
+    /// This status with this body.
+    pub(super) fn with(status: StatusCode, body: Value) -> Self {
+        Self {
+            body: Some(body),
+            ..Self::empty(status)
+        }
+    }
+
+    /// Status 200 with this body.
+    pub(super) fn ok(body: Value) -> Self {
+        Self::with(StatusCode::OK, body)
     }
 
     /// An error. Recorded ones carry a message and no identifier.
     pub(super) fn error(status: StatusCode, message: &str) -> Self {
-        Self {
-            status,
-            body: json!({ "message": message }),
-            headers: HeaderMap::new(),
-        }
+        Self::with(status, json!({ "message": message }))
     }
 
     /// Too many calls: the one error whose body is of another shape.
     pub(super) fn rate_limited() -> Self {
-        Self {
-            status: StatusCode::TOO_MANY_REQUESTS,
-            body: json!({ "error": "rate limit exceeded" }),
-            headers: HeaderMap::new(),
-        }
+        let body = json!({ "error": "rate limit exceeded" });
+        Self::with(StatusCode::TOO_MANY_REQUESTS, body)
     }
 
     /// The same with what is left of the caller's budget.
@@ -95,16 +102,7 @@ impl Answer {
                     answer.set("ratelimit-remaining", "0");
                     answer.set("ratelimit-reset", reset);
                 }
-                if let Some(body) = body {
-                    answer.body = body.clone();
-                }
-                Some(match text {
-                    Some(text) => {
-                        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-                        answer.respond(plain, Body::from(text.clone()))
-                    }
-                    None => answer.into_response(),
-                })
+                Some(answer.saying(body.clone(), text.clone()))
             }
             Effect::ErrorBody => {
                 Some(Self::ok(json!({"message": "internal server error"})).into_response())
@@ -117,14 +115,33 @@ impl Answer {
         }
     }
 
+    /// What a fault answers once what was asked for is done; none for those that spoil the right answer.
+    pub(super) fn after_commit(effect: &Effect) -> Option<Response> {
+        match effect {
+            Effect::CommitThenStatus { status, body, text } => {
+                Some(Self::usual(*status).saying(body.clone(), text.clone()))
+            }
+            Effect::CommitThenReset => Some(Self::cut()),
+            Effect::WithoutId => Some(Self::empty(StatusCode::ACCEPTED).into_response()),
+            _ => None,
+        }
+    }
+
+    /// No answer: the connection is closed before a byte of it is sent.
+    pub(super) fn cut() -> Response {
+        // The head of an answer is sent with the first of its body, and this one fails before that.
+        let cut = stream::once(async { Err::<Bytes, _>(io::Error::other("cut off by a fault")) });
+        Response::new(Body::from_stream(cut))
+    }
+
     /// Sends the answer, spoilt as the fault says.
     pub(super) fn spoilt(mut self, effect: &Effect) -> Response {
-        if self.status != StatusCode::OK {
+        let Some(body) = self.body.as_mut().filter(|_| self.status.is_success()) else {
             return self.into_response();
-        }
+        };
         match effect {
             Effect::Truncated => {
-                let whole = self.body.to_string();
+                let whole = body.to_string();
                 let half = Bytes::copy_from_slice(&whole.as_bytes()[..whole.len() / 2]);
                 // The half is on its way before the connection ends.
                 let cut = stream::once(async {
@@ -136,12 +153,12 @@ impl Answer {
                 self.respond(JSON, Body::from_stream(halves))
             }
             Effect::ContentType { value } => {
-                let body = Body::from(self.body.to_string());
+                let body = Body::from(body.to_string());
                 let named = HeaderValue::from_str(value);
                 self.respond(named.unwrap_or(JSON), body)
             }
             other => {
-                super::distortion::distort(&mut self.body, other);
+                super::distortion::distort(body, other);
                 self.into_response()
             }
         }
@@ -149,8 +166,26 @@ impl Answer {
 
     /// Sends the answer.
     pub(super) fn into_response(self) -> Response {
-        let body = Body::from(self.body.to_string());
-        self.respond(JSON, body)
+        if let Some(body) = &self.body {
+            let body = Body::from(body.to_string());
+            return self.respond(JSON, body);
+        }
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+
+    /// Sends the answer with another body, if one is given.
+    fn saying(mut self, body: Option<Value>, text: Option<String>) -> Response {
+        if let Some(text) = text {
+            let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+            return self.respond(plain, Body::from(text));
+        }
+        if body.is_some() {
+            self.body = body;
+        }
+        self.into_response()
     }
 
     fn usual(status: u16) -> Self {

@@ -7,12 +7,23 @@ use serde::{Deserialize, Serialize};
 
 use super::keys::KeyDigest;
 
-/// Calls that are counted together, for each key by itself.
+/// The most windows that are kept.
+const CAPACITY: usize = 10_000;
+
+/// Calls that are counted together: those of each service by themselves for [`Bucket::Deploys`], of each key otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Bucket {
-    /// Every GET.
+    /// Every GET but those of logs.
     Reads,
+    /// What deploys or sets a service: its PATCH, deploys, rollbacks, suspend, resume and scale.
+    Deploys,
+    /// What creates a service or a database.
+    Creations,
+    /// The logs.
+    Logs,
+    /// Everything else.
+    Writes,
 }
 
 impl Bucket {
@@ -20,6 +31,10 @@ impl Bucket {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Reads => "reads",
+            Self::Deploys => "deploys",
+            Self::Creations => "creations",
+            Self::Logs => "logs",
+            Self::Writes => "writes",
         }
     }
 }
@@ -44,6 +59,13 @@ pub(super) struct Allowance {
     pub(super) reset_seconds: i64,
 }
 
+/// Whose calls are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Counted {
+    Key(KeyDigest),
+    Service(String),
+}
+
 #[derive(Debug)]
 struct Window {
     ends: Timestamp,
@@ -54,17 +76,23 @@ struct Window {
 #[derive(Debug)]
 pub(super) struct Budgets {
     limits: BTreeMap<Bucket, Limit>,
-    windows: HashMap<(KeyDigest, Bucket), Window>,
+    windows: HashMap<(Counted, Bucket), Window>,
 }
 
 impl Default for Budgets {
     fn default() -> Self {
-        let reads = Limit {
-            calls: 400,
-            window_seconds: 60,
+        let within = |window_seconds, calls| Limit {
+            calls,
+            window_seconds,
         };
         Self {
-            limits: BTreeMap::from([(Bucket::Reads, reads)]),
+            limits: BTreeMap::from([
+                (Bucket::Reads, within(60, 400)),
+                (Bucket::Deploys, within(60, 10)),
+                (Bucket::Creations, within(3_600, 20)),
+                (Bucket::Logs, within(60, 30)),
+                (Bucket::Writes, within(60, 30)),
+            ]),
             windows: HashMap::new(),
         }
     }
@@ -83,11 +111,15 @@ impl Budgets {
 
     /// Forgets what a key has used.
     pub(super) fn forget(&mut self, key: &KeyDigest) {
-        self.windows.retain(|(of, _), _| of != key);
+        self.windows
+            .retain(|(of, _), _| !matches!(of, Counted::Key(of) if of == key));
     }
 
     /// Counts one call, unless the window is used up.
-    pub(super) fn take(&mut self, key: &KeyDigest, bucket: Bucket, now: Timestamp) -> Allowance {
+    pub(super) fn take(&mut self, of: Counted, bucket: Bucket, now: Timestamp) -> Allowance {
+        if self.windows.len() >= CAPACITY {
+            self.windows.retain(|_, window| window.ends > now);
+        }
         let limit = self.limits.get(&bucket).copied().unwrap_or(Limit {
             calls: u32::MAX,
             window_seconds: 60,
@@ -95,7 +127,7 @@ impl Budgets {
         let ends = now + SignedDuration::from_secs(i64::from(limit.window_seconds));
         let window = self
             .windows
-            .entry((key.clone(), bucket))
+            .entry((of, bucket))
             .or_insert(Window { ends, used: 0 });
         if window.ends <= now {
             *window = Window { ends, used: 0 };

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::faults::Effect;
+use super::{effect::Effect, identity};
 
 /// Changes a body as the effect says. Effects that are not about the body leave it as it is.
 pub(super) fn distort(body: &mut Value, effect: &Effect) {
@@ -29,6 +29,16 @@ fn distort_list(items: &mut Vec<Value>, effect: &Effect) {
                 .into_iter()
                 .flat_map(|item| [item.clone(), item])
                 .collect();
+        }
+        Effect::Omit => {
+            let of = |item: &Value| -> String {
+                let stamped = item.as_object().into_iter().flat_map(|item| item.values());
+                let at = stamped.filter_map(|inner| inner["createdAt"].as_str());
+                at.max().unwrap_or_default().to_owned()
+            };
+            if let Some(newest) = (0..items.len()).max_by_key(|place| of(&items[*place])) {
+                items.remove(newest);
+            }
         }
         Effect::WithoutLive => items.retain(|item| !is_live(item)),
         Effect::TwoLive => {
@@ -58,6 +68,18 @@ fn twin_of(item: &Value) -> Value {
         .collect();
     twin["deploy"]["id"] = json!(format!("dep-{turned}"));
     twin
+}
+
+/// A deploy as if it were of another commit, or another image, under another identifier.
+pub(super) fn make_foreign(deploy: &mut Value) {
+    *deploy = twin_of(&json!({ "deploy": deploy }))["deploy"].take();
+    let other = identity::hexadecimal(deploy["id"].as_str().unwrap_or_default());
+    if deploy["commit"].is_object() {
+        deploy["commit"]["id"] = json!(&other[..40]);
+    }
+    if deploy["image"].is_object() {
+        deploy["image"]["sha"] = json!(format!("sha256:{other}"));
+    }
 }
 
 /// The deploys of a list, or the one that the body is.

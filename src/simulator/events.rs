@@ -29,13 +29,15 @@ impl World {
             at.max(next.unwrap_or(at))
         });
         let id = self.identities.next("evt");
-        self.events.push_back(Event {
+        let event = Event {
             id,
             service_id: service.to_owned(),
             timestamp: at,
             r#type,
             details,
-        });
+        };
+        self.announce(&event);
+        self.events.push_back(event);
     }
 
     /// Adds what Render would say about a deploy that went from one status to the next.
@@ -124,6 +126,9 @@ fn trigger(deploy: &Deploy, first: bool) -> Value {
         "clearCache": false,
         "rollback": deploy.trigger == Trigger::Rollback,
     });
+    if let Some(target) = &deploy.rollback_target {
+        trigger["rollbackTargetDeployId"] = json!(target);
+    }
     if let (Trigger::NewCommit, Some(commit)) = (deploy.trigger, &deploy.commit) {
         trigger["newCommit"] = json!(commit.id);
     }

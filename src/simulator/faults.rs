@@ -1,12 +1,11 @@
 //! Faults: which calls go wrong, and how.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use http::Method;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::control::ControlError;
+use super::{api::Route, control::ControlError, effect::Effect};
 
 /// The most faults that can be set at a time.
 const CAPACITY: usize = 1_000;
@@ -44,6 +43,15 @@ impl Fault {
         }
     }
 
+    /// A fault of every call of a route, until it is cleared.
+    #[must_use]
+    pub fn of(route: Route, effect: Effect) -> Self {
+        Self {
+            method: Some(route.method().to_string()),
+            ..Self::get(route.path(), effect)
+        }
+    }
+
     /// The same, for this many calls.
     #[must_use]
     pub fn times(self, times: u32) -> Self {
@@ -57,102 +65,6 @@ impl Fault {
     #[must_use]
     pub fn after(self, skip: u32) -> Self {
         Self { skip, ..self }
-    }
-}
-
-/// How a call goes wrong. The first group takes the place of the right answer, the second spoils it; an answer other
-/// than 200 is not spoilt.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(
-    tag = "kind",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
-pub enum Effect {
-    /// Another status, with its usual body unless `body` (JSON) or `text` (plain) is given.
-    Status {
-        /// The status.
-        status: u16,
-        /// The JSON body.
-        #[serde(default)]
-        body: Option<Value>,
-        /// The plain text body.
-        #[serde(default)]
-        text: Option<String>,
-        /// The `Retry-After` header: seconds, an HTTP date, or what no client should trust.
-        #[serde(default)]
-        retry_after: Option<String>,
-        /// The `Ratelimit-Reset` header, with none remaining.
-        #[serde(default)]
-        ratelimit_reset: Option<String>,
-    },
-    /// Status 200 and an error's body.
-    ErrorBody,
-    /// Status 200 and bytes that are no JSON.
-    Garbage,
-    /// No answer, until the caller hangs up or the simulator stops.
-    Hang,
-
-    /// The right answer, late.
-    Delay {
-        /// How late.
-        milliseconds: u64,
-    },
-    /// Half of the right answer, then the connection is closed.
-    Truncated,
-    /// The right answer under another content type.
-    ContentType {
-        /// The content type.
-        value: String,
-    },
-    /// The list backwards. Its cursors are those of the right order.
-    Reordered,
-    /// Every item of the list twice.
-    Duplicated,
-    /// The list without live deploys.
-    WithoutLive,
-    /// The list with a second live deploy beside the first one.
-    TwoLive,
-    /// The first deploy has a status that no description knows.
-    UnknownStatus {
-        /// The status.
-        status: String,
-    },
-    /// Null in place of every array within the answer.
-    NullArrays,
-}
-
-impl Effect {
-    /// Another status with its usual body.
-    #[must_use]
-    pub fn status(status: u16) -> Self {
-        Self::Status {
-            status,
-            body: None,
-            text: None,
-            retry_after: None,
-            ratelimit_reset: None,
-        }
-    }
-
-    /// Too many calls, with this `Retry-After`.
-    #[must_use]
-    pub fn rate_limited(after: impl Into<String>) -> Self {
-        Self::Status {
-            status: 429,
-            body: None,
-            text: None,
-            retry_after: Some(after.into()),
-            ratelimit_reset: None,
-        }
-    }
-
-    /// A delay.
-    #[must_use]
-    pub fn delay(duration: Duration) -> Self {
-        Self::Delay {
-            milliseconds: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
-        }
     }
 }
 
@@ -182,8 +94,10 @@ impl Faults {
         if self.active.len() == CAPACITY {
             return Err(ControlError::Full("faults"));
         }
-        if let Effect::Status { status, .. } = &fault.effect
-            && !(200..1000).contains(status)
+        if fault
+            .effect
+            .given_status()
+            .is_some_and(|status| !(200..1000).contains(&status))
         {
             return Err(ControlError::Invalid("a status not between 200 and 999"));
         }

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::keys::KeyDigest;
+
 /// The newest entries that are kept.
 const CAPACITY: usize = 10_000;
 
@@ -17,7 +19,7 @@ pub struct LedgerEntry {
     pub sequence: u64,
     /// When.
     pub at: Timestamp,
-    /// Who asked for it: `control` is the simulator's own routes and handle.
+    /// Who asked for it: `control` is the simulator's own routes and handle, `key sha256:…` a caller of Render's API.
     pub actor: String,
     /// What was asked for, such as `start deploy`.
     pub action: &'static str,
@@ -25,8 +27,26 @@ pub struct LedgerEntry {
     pub subject: String,
     /// How it was; null if it did not exist.
     pub before: Value,
-    /// How it is; null if it no longer exists.
+    /// How it is; null if it no longer exists. The same as before if what was asked for was so already.
     pub after: Value,
+    /// The method of the call of Render's API; none for what `control` did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// The path of that call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The body of that call, if it had one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<Value>,
+}
+
+/// A call of Render's API, in whose name entries are written.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    pub(super) key: KeyDigest,
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) body: Option<Value>,
 }
 
 /// The list of changes.
@@ -34,9 +54,15 @@ pub struct LedgerEntry {
 pub(super) struct Ledger {
     entries: VecDeque<LedgerEntry>,
     written: u64,
+    caller: Option<Caller>,
 }
 
 impl Ledger {
+    /// Writes in the name of this call from now on, or again in that of `control`.
+    pub(super) fn write_for(&mut self, caller: Option<Caller>) {
+        self.caller = caller;
+    }
+
     /// Adds an entry and drops the oldest one above the capacity.
     pub(super) fn record(
         &mut self,
@@ -50,14 +76,21 @@ impl Ledger {
         if self.entries.len() == CAPACITY {
             self.entries.pop_front();
         }
+        let caller = self.caller.as_ref();
         self.entries.push_back(LedgerEntry {
             sequence: self.written,
             at,
-            actor: "control".to_owned(),
+            actor: caller.map_or_else(
+                || "control".to_owned(),
+                |caller| format!("key {}", caller.key),
+            ),
             action,
             subject: subject.to_owned(),
             before,
             after,
+            method: caller.map(|caller| caller.method.clone()),
+            path: caller.map(|caller| caller.path.clone()),
+            body: caller.and_then(|caller| caller.body.clone()),
         });
     }
 

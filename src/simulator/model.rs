@@ -1,9 +1,15 @@
 //! What exists on the simulated platform.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+/// The instance type that costs nothing.
+pub(super) const FREE: &str = "free";
 
 /// What a service is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -177,8 +183,22 @@ pub struct Service {
     pub branch: Option<String>,
     /// The image it runs, unless it is built from a repository.
     pub image: Option<String>,
+    /// The folder of the repository that it is built from; empty for all of it.
+    pub root_dir: String,
+    /// The newest commit of its branch; none for an image, and before the first push.
+    pub head: Option<Commit>,
     /// Whether a push deploys it.
     pub auto_deploy: bool,
+    /// Its instance type; without a meaning for a static site.
+    pub plan: String,
+    /// Its disk, if it has one.
+    pub disk: Option<Disk>,
+    /// What visitors see in place of the service; none if that was never set.
+    pub maintenance_mode: Option<MaintenanceMode>,
+    /// The path that Render asks whether an instance is well.
+    pub health_check_path: String,
+    /// When its instances were last started anew without a deploy.
+    pub restarted_at: Option<Timestamp>,
     /// How many instances it has.
     pub instances: u32,
     /// Why it is suspended; empty when it is not.
@@ -187,6 +207,31 @@ pub struct Service {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// A disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Disk {
+    /// `dsk-…`.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its size in gigabytes.
+    #[serde(rename = "sizeGB")]
+    pub size_gb: u32,
+    /// Where it is mounted.
+    pub mount_path: String,
+}
+
+/// A page that is served in place of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaintenanceMode {
+    /// Whether it is served.
+    pub enabled: bool,
+    /// Where it is; empty for Render's own.
+    pub uri: String,
 }
 
 /// A commit.
@@ -235,6 +280,12 @@ pub struct Deploy {
     pub commit: Option<Commit>,
     /// What it runs; none when it was built.
     pub image: Option<Image>,
+    /// How many instances it has.
+    pub instances: u32,
+    /// The deploy that it goes back to; none unless it is a rollback.
+    pub rollback_target: Option<String>,
+    /// Whether what was built for it is still kept, so that one can go back to it.
+    pub artifact_kept: bool,
     /// The deploy that took its place before it ended.
     pub superseded_by: Option<String>,
     /// When it was asked for.
@@ -245,6 +296,9 @@ pub struct Deploy {
     pub finished_at: Option<Timestamp>,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// The environment variables of its own that it runs with.
+    #[serde(skip)]
+    pub(super) environment: BTreeMap<String, String>,
     #[serde(skip)]
     pub(super) build_id: String,
     #[serde(skip)]

@@ -29,14 +29,7 @@ pub(super) struct Position {
 impl Page {
     /// Reads `limit` (1 to 100, otherwise 20) and `cursor`.
     pub(super) fn of(query: &Query) -> Result<Self, Refusal> {
-        let limit = match query.single("limit")? {
-            None => DEFAULT_LIMIT,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|limit| (1..=MAXIMUM_LIMIT).contains(limit))
-                .ok_or_else(|| invalid("limit is not between 1 and 100"))?,
-        };
+        let limit = Self::limit(query)?;
         let after = match query.single("cursor")? {
             None => None,
             Some(cursor) => {
@@ -44,6 +37,18 @@ impl Page {
             }
         };
         Ok(Self { limit, after })
+    }
+
+    /// Reads `limit` alone.
+    pub(super) fn limit(query: &Query) -> Result<usize, Refusal> {
+        match query.single("limit")? {
+            None => Ok(DEFAULT_LIMIT),
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|limit| (1..=MAXIMUM_LIMIT).contains(limit))
+                .ok_or_else(|| invalid("limit is not between 1 and 100")),
+        }
     }
 
     /// The page of these items, each under `name` beside its cursor. Items come with what they are sorted by.

@@ -2,7 +2,11 @@
 
 use serde::Deserialize;
 
-use super::model::{DeployStatus, Overlap, ServiceType, Suspender, Trigger};
+use super::{
+    databases::{DatabaseStatus, RecoveryStatus},
+    maintenance::MaintenanceState,
+    model::{DeployStatus, Overlap, ServiceType, Suspender, Trigger},
+};
 
 /// A workspace to create.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -39,6 +43,48 @@ pub struct NewService {
     /// Whether a push deploys it. Default: it does.
     #[serde(default)]
     pub auto_deploy: Option<bool>,
+    /// Its instance type, such as `free`. Default: `starter`.
+    #[serde(default)]
+    pub plan: Option<String>,
+}
+
+/// A commit to push to a service's branch.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewCommit {
+    /// Its hash. Default: a new one.
+    #[serde(default)]
+    pub commit: Option<String>,
+    /// Its message.
+    #[serde(default)]
+    pub message: Option<String>,
+}
+
+/// A disk to give to a service.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewDisk {
+    /// Its name.
+    pub name: String,
+    /// Its size in gigabytes.
+    #[serde(rename = "sizeGB")]
+    pub size_gb: u32,
+    /// Where it is mounted.
+    pub mount_path: String,
+}
+
+/// Body of a request that sets an instance type.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Sized {
+    pub(super) plan: String,
+}
+
+/// Body of a request that stores an environment variable.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Stored {
+    pub(super) value: String,
 }
 
 /// A deploy to start.
@@ -104,6 +150,48 @@ impl std::fmt::Debug for NewKey {
 pub(super) struct Suspension {
     #[serde(default)]
     pub(super) by: Suspender,
+}
+
+/// Body of a request that sets what the next deploy goes through.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Script {
+    pub(super) phases: Vec<Phase>,
+}
+
+/// Body of a request that sets how far reads are behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Behind {
+    pub(super) milliseconds: u64,
+}
+
+/// Body of a request that sets a database's status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Stated {
+    pub(super) status: DatabaseStatus,
+}
+
+/// Body of a request that decides whether a database can be recovered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Recoverable {
+    pub(super) recovery: RecoveryStatus,
+}
+
+/// Body of a request that sets a database's connection string.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Connected {
+    pub(super) connection: String,
+}
+
+/// Body of a request that moves a maintenance run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Moved {
+    pub(super) state: MaintenanceState,
 }
 
 /// Body of a request that sets a deploy's status.

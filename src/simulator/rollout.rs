@@ -5,7 +5,8 @@ use std::{collections::VecDeque, time::Duration};
 use jiff::Timestamp;
 
 use super::{
-    model::{Deploy, DeployStatus, Overlap, Trigger},
+    deploying::Phases,
+    model::{Deploy, DeployStatus, Overlap},
     world::World,
 };
 
@@ -31,13 +32,13 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// The phases of a rollout that ends well. A rollback starts from what was built before.
-    pub(super) fn usual(&self, trigger: Trigger) -> VecDeque<(DeployStatus, Duration)> {
+    /// The phases of a rollout that ends well, with or without a build.
+    pub(super) fn usual(&self, builds: bool) -> Phases {
         let mut phases = VecDeque::from([
             (DeployStatus::UpdateInProgress, self.quickened(self.update)),
             (DeployStatus::Live, Duration::ZERO),
         ]);
-        if trigger != Trigger::Rollback {
+        if builds {
             phases.push_front((DeployStatus::BuildInProgress, self.quickened(self.build)));
         }
         phases
@@ -56,12 +57,13 @@ impl Pace {
 }
 
 impl World {
-    /// Brings every deploy to where it stands at `now`, in the order in which things happened.
+    /// Brings every deploy and every database to where it stands at `now`, in the order in which things happened.
     pub(super) fn settle(&mut self, now: Timestamp) {
         // Each turn takes a phase off a plan, and nothing here adds one.
         while let Some((index, due)) = self.next_due(now) {
             self.advance(index, due);
         }
+        self.settle_databases(now);
     }
 
     /// Puts a new deploy in its place: at once, behind the running one, or instead of it.
@@ -73,6 +75,7 @@ impl World {
         let index = self.deploys.len() - 1;
         if waits {
             self.deploys[index].status = DeployStatus::Queued;
+            self.changed_deploy(index, now);
             return;
         }
         // Due before the others are cancelled, so that their end does not start one that waits.
@@ -127,24 +130,27 @@ impl World {
             deploy.finished_at = Some(at);
         }
         let current = deploy.clone();
+        self.changed_deploy(index, due);
         self.tell_of_move(&former, &current, at);
         if status == DeployStatus::Live {
-            self.deactivate_others(&current, at);
+            self.deactivate_others(&current, at, due);
         }
         if status.is_ended() {
             self.start_next(&current.service_id, due);
         }
     }
 
-    fn deactivate_others(&mut self, live: &Deploy, at: Timestamp) {
-        let others = self.deploys.iter_mut().filter(|deploy| {
-            deploy.service_id == live.service_id
-                && deploy.id != live.id
-                && deploy.status == DeployStatus::Live
-        });
-        for other in others {
-            other.status = DeployStatus::Deactivated;
-            other.updated_at = at;
+    fn deactivate_others(&mut self, live: &Deploy, at: Timestamp, due: Timestamp) {
+        for index in 0..self.deploys.len() {
+            let other = &mut self.deploys[index];
+            if other.service_id == live.service_id
+                && other.id != live.id
+                && other.status == DeployStatus::Live
+            {
+                other.status = DeployStatus::Deactivated;
+                other.updated_at = at;
+                self.changed_deploy(index, due);
+            }
         }
     }
 

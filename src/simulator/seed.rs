@@ -1,6 +1,6 @@
 //! What a simulator starts with, and returns to when it is reset.
 
-use std::{io, path::Path};
+use std::{collections::BTreeMap, io, path::Path};
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{
     budget::{Bucket, Limit},
     control::ControlError,
+    databases::NewDatabase,
     requests::{NewDeploy, NewKey, NewService, NewWorkspace},
     world::World,
 };
@@ -28,9 +29,12 @@ pub struct Seed {
     /// Services with their deploys.
     #[serde(default)]
     pub services: Vec<SeedService>,
-    /// How many GETs a key may send.
+    /// Databases.
     #[serde(default)]
-    pub reads: Option<Limit>,
+    pub databases: Vec<NewDatabase>,
+    /// How often one may call, where it is not as usual.
+    #[serde(default)]
+    pub limits: BTreeMap<Bucket, Limit>,
 }
 
 /// A service with its deploys, oldest first.
@@ -106,11 +110,14 @@ impl World {
                 self.start_deploy(&service.id, deploy, now)?;
             }
         }
+        for database in &seed.databases {
+            self.create_database(database, now)?;
+        }
         for key in &seed.keys {
             self.accept_key(key, now)?;
         }
-        if let Some(limit) = seed.reads {
-            self.set_limit(Bucket::Reads, limit, now)?;
+        for (bucket, limit) in &seed.limits {
+            self.set_limit(*bucket, *limit, now)?;
         }
         self.ledger = super::ledger::Ledger::default();
         Ok(())

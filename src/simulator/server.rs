@@ -7,18 +7,19 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
+use axum::{Router, routing::get};
 use jiff::Timestamp;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use super::{
     api,
+    app::{self, Behaviours},
     clock::{Clock, SystemClock},
-    control::{Control, ControlError},
-    control_routes,
+    control::{self, Control, ControlError},
     rollout::Pace,
     seed::Seed,
-    world::World,
+    webhooks::delivery,
+    world::{Signals, World},
 };
 
 /// How long open connections may take to end when a simulator stops.
@@ -90,7 +91,8 @@ impl Simulator {
             address: asked,
             source,
         };
-        let world = World::new(options.pace, &options.seed, options.clock.now())
+        let signals = Signals::default();
+        let world = World::new(options.pace, &options.seed, &signals, options.clock.now())
             .map_err(|source| SimulatorError::Seed { source })?;
         let listener = TcpListener::bind(asked).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
@@ -100,20 +102,24 @@ impl Simulator {
             clock: options.clock,
             pace: options.pace,
             seed: options.seed,
+            signals,
+            behaviours: Behaviours::default(),
             stopped,
         });
         let router = Router::new()
-            .nest("/_simulator", control_routes::router())
+            .nest("/_simulator", control::routes::router())
+            .route("/app/{service}/health", get(app::health))
             .fallback(api::serve)
             .with_state(Arc::clone(&shared));
         let ended = Arc::clone(&shared);
+        let delivering = delivery::deliver(Arc::clone(&shared));
         let serving = axum::serve(listener, router)
             .with_graceful_shutdown(async move { ended.stopped().await });
         Ok(Running {
             address,
             control: Control::new(shared),
             stop,
-            serving: tokio::spawn(async move { serving.await }),
+            serving: tokio::spawn(async move { tokio::join!(serving.into_future(), delivering).0 }),
         })
     }
 }
@@ -172,10 +178,16 @@ pub(super) struct Shared {
     clock: Arc<dyn Clock>,
     pace: Pace,
     seed: Seed,
+    signals: Signals,
+    behaviours: Behaviours,
     stopped: watch::Receiver<bool>,
 }
 
 impl Shared {
+    pub(super) fn behaviours(&self) -> &Behaviours {
+        &self.behaviours
+    }
+
     pub(super) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -190,9 +202,28 @@ impl Shared {
         let _ = self.stopped.clone().wait_for(|stopped| *stopped).await;
     }
 
+    /// Returns when at least one call is held.
+    pub(super) async fn holding(&self) {
+        // An error means that no call will be held any more, and the caller has a limit for that.
+        let _ = self
+            .signals
+            .held
+            .subscribe()
+            .wait_for(|held| *held > 0)
+            .await;
+    }
+
+    /// Returns when at least one webhook is registered.
+    pub(super) async fn observed(&self) {
+        // An error means that none will be registered any more, and whoever waits also waits for the end.
+        let mut registered = self.signals.webhooks.subscribe();
+        let _ = registered.wait_for(|registered| *registered > 0).await;
+    }
+
     pub(super) fn reset(&self) -> Result<(), ControlError> {
-        let fresh = World::new(self.pace, &self.seed, self.now())?;
+        let fresh = World::new(self.pace, &self.seed, &self.signals, self.now())?;
         *self.world() = fresh;
+        self.behaviours.clear();
         Ok(())
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn service(service: &Service) -> Value {
         "name": service.name,
         "notifyOnFail": "default",
         "ownerId": service.owner_id,
-        "rootDir": "",
+        "rootDir": service.root_dir,
         "serviceDetails": details(service),
         "slug": slug(&service.name),
         "suspended": suspended(service),
@@ -93,11 +93,14 @@ pub(super) fn event(event: &Event) -> Value {
 
 /// The instances of a deploy that serves.
 pub(super) fn instances(service: &Service, live: &Deploy) -> Value {
-    (0..service.instances)
+    let deployed = live.finished_at.unwrap_or(live.created_at);
+    let restarted = service.restarted_at.filter(|at| *at >= deployed);
+    let run = restarted.map_or_else(|| live.id.clone(), |at| format!("{} {at}", live.id));
+    (0..live.instances)
         .map(|ordinal| {
             json!({
-                "id": identity::instance(&service.id, &live.id, ordinal),
-                "createdAt": live.finished_at.unwrap_or(live.created_at),
+                "id": identity::instance(&service.id, &run, ordinal),
+                "createdAt": restarted.unwrap_or(deployed),
             })
         })
         .collect()
@@ -122,12 +125,15 @@ fn details(service: &Service) -> Value {
             "url": format!("{}:10000", slug(&service.name)),
         }),
         ServiceType::WebService => json!({
-            "healthCheckPath": "/healthz",
+            "healthCheckPath": service.health_check_path,
             "ipAllowList": null,
             "openPorts": [{"port": 10000, "protocol": "TCP"}],
             "url": host,
         }),
     };
+    if let Some(mode) = &service.maintenance_mode {
+        details["maintenanceMode"] = json!(mode);
+    }
     if service.r#type != ServiceType::CronJob {
         details["numInstances"] = json!(service.instances);
     }
@@ -135,7 +141,10 @@ fn details(service: &Service) -> Value {
     details["env"] = json!(service.runtime);
     details["runtime"] = json!(service.runtime);
     details["region"] = json!(service.region);
-    details["plan"] = json!("starter");
+    details["plan"] = json!(service.plan);
+    if let Some(disk) = &service.disk {
+        details["disk"] = json!(disk);
+    }
     details["envSpecificDetails"] = if service.image.is_some() {
         json!({"dockerCommand": "", "dockerContext": "", "dockerfilePath": ""})
     } else {

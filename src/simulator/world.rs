@@ -3,19 +3,38 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
 
 use super::{
     api::Route,
     budget::Budgets,
     control::ControlError,
+    databases::Database,
+    deploying::Phases,
+    environment::Variable,
     faults::Faults,
+    holds::Holds,
     identity::Identities,
+    journal::Journal,
     keys::{KeyDigest, Reach},
+    lag::Lag,
     ledger::Ledger,
+    logs::Logs,
+    maintenance::MaintenanceRun,
     model::{Deploy, DeployStatus, Event, Service, Workspace},
     rollout::Pace,
     seed::Seed,
+    webhooks::Webhooks,
 };
+
+/// What others wait for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Signals {
+    /// How many calls are held.
+    pub(super) held: watch::Sender<usize>,
+    /// How many webhooks are registered.
+    pub(super) webhooks: watch::Sender<usize>,
+}
 
 /// The platform's state. It has no clock of its own: whoever changes it says what time it is.
 #[derive(Debug)]
@@ -24,6 +43,10 @@ pub(super) struct World {
     pub(super) identities: Identities,
     pub(super) workspaces: Vec<Workspace>,
     pub(super) services: Vec<Service>,
+    pub(super) databases: Vec<Database>,
+    pub(super) maintenance: Vec<MaintenanceRun>,
+    pub(super) logs: Logs,
+    pub(super) webhooks: Webhooks,
     /// In the order in which they were created.
     pub(super) deploys: Vec<Deploy>,
     pub(super) events: VecDeque<Event>,
@@ -31,25 +54,47 @@ pub(super) struct World {
     pub(super) ledger: Ledger,
     pub(super) budgets: Budgets,
     pub(super) faults: Faults,
+    pub(super) holds: Holds,
+    pub(super) journal: Journal,
+    /// The environment variables that are stored for each service.
+    pub(super) variables: BTreeMap<String, Vec<Variable>>,
+    /// How far reads are behind, if they are.
+    pub(super) lag: Option<Lag>,
+    /// What the next deploys of a service go through that are started through the API.
+    pub(super) scripts: BTreeMap<String, VecDeque<Phases>>,
     pub(super) calls: BTreeMap<Route, u64>,
     pub(super) answered: u64,
     newest: Timestamp,
 }
 
 impl World {
-    /// A platform with what the seed says, at the given time.
-    pub(super) fn new(pace: Pace, seed: &Seed, now: Timestamp) -> Result<Self, ControlError> {
+    /// A platform with what the seed says, at the given time. The signals are told what it counts.
+    pub(super) fn new(
+        pace: Pace,
+        seed: &Seed,
+        signals: &Signals,
+        now: Timestamp,
+    ) -> Result<Self, ControlError> {
         let mut world = Self {
             pace,
             identities: Identities::default(),
             workspaces: Vec::new(),
             services: Vec::new(),
+            databases: Vec::new(),
+            maintenance: Vec::new(),
+            logs: Logs::default(),
+            webhooks: Webhooks::new(signals.webhooks.clone()),
             deploys: Vec::new(),
             events: VecDeque::new(),
             keys: Vec::new(),
             ledger: Ledger::default(),
             budgets: Budgets::default(),
             faults: Faults::default(),
+            holds: Holds::new(signals.held.clone()),
+            journal: Journal::default(),
+            variables: BTreeMap::new(),
+            lag: None,
+            scripts: BTreeMap::new(),
             calls: BTreeMap::new(),
             answered: 0,
             newest: Timestamp::MIN,

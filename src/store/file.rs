@@ -293,6 +293,12 @@ mod tests {
     }
 
     #[test]
+    fn a_path_is_never_taken_for_a_url() {
+        let options = options(Path::new("file:attempts.db?mode=memory")).unwrap();
+        assert!(options.get_filename().is_absolute());
+    }
+
+    #[test]
     fn only_an_empty_file_and_this_programs_own_are_used() {
         let newest = i64::try_from(MIGRATIONS.len()).unwrap();
         let usable = |migrations| Contents::Usable { migrations };

@@ -6,7 +6,7 @@
 FULL.json is what Render publishes at https://api-docs.render.com/openapi/render-public-api-1.json. The file here was cut
 from the copy with the SHA-256 4e3d58371191351d42cfcfe8a1da7d961deb3be76656f22027efc711241b1ae8 (2026-05-02).
 
-Parameters, answers and all they refer to are kept; prose, examples and vendor extensions are not. A reference that
+Parameters, bodies, answers and all they refer to are kept; prose, examples and vendor extensions are not. A reference that
 points into the middle of something becomes a reference to a component of its own, named after where it pointed.
 """
 
@@ -19,10 +19,36 @@ ROUTES = [
     ("get", "/owners/{ownerId}"),
     ("get", "/services"),
     ("get", "/services/{serviceId}"),
+    ("patch", "/services/{serviceId}"),
+    ("post", "/services/{serviceId}/suspend"),
+    ("post", "/services/{serviceId}/resume"),
+    ("post", "/services/{serviceId}/restart"),
+    ("post", "/services/{serviceId}/scale"),
     ("get", "/services/{serviceId}/instances"),
     ("get", "/services/{serviceId}/deploys"),
+    ("post", "/services/{serviceId}/deploys"),
     ("get", "/services/{serviceId}/deploys/{deployId}"),
+    ("post", "/services/{serviceId}/deploys/{deployId}/cancel"),
+    ("post", "/services/{serviceId}/rollback"),
     ("get", "/services/{serviceId}/events"),
+    ("get", "/services/{serviceId}/env-vars"),
+    ("get", "/services/{serviceId}/env-vars/{envVarKey}"),
+    ("put", "/services/{serviceId}/env-vars/{envVarKey}"),
+    ("delete", "/services/{serviceId}/env-vars/{envVarKey}"),
+    ("put", "/services/{serviceId}/env-vars"),
+    ("get", "/postgres"),
+    ("get", "/postgres/{postgresId}"),
+    ("get", "/postgres/{postgresId}/connection-info"),
+    ("get", "/postgres/{postgresId}/recovery"),
+    ("post", "/postgres/{postgresId}/recovery"),
+    ("get", "/logs"),
+    ("get", "/maintenance"),
+    ("get", "/webhooks"),
+    ("post", "/webhooks"),
+    ("get", "/webhooks/{webhookId}"),
+    ("patch", "/webhooks/{webhookId}"),
+    ("delete", "/webhooks/{webhookId}"),
+    ("get", "/webhooks/{webhookId}/events"),
 ]
 
 PROSE = {"description", "summary", "example", "examples", "externalDocs", "tags", "operationId"}

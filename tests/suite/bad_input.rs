@@ -74,6 +74,7 @@ async fn scenario_with(settings: String) -> Scenario {
         namespace: &scenario.namespace,
         settings,
         server: None,
+        authority: None,
     };
     scenario.controller.kill();
     scenario.controller = Controller::start(scenario.plane, &options).await;

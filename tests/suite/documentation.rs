@@ -6,8 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use plumbline::api::DeploymentValidation;
+use plumbline::api::{DeploymentValidation, Rollback, RollbackPolicy};
 use regex::Regex;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::manifests::unread;
@@ -30,14 +31,24 @@ fn every_example_of_a_resource_is_read_in_full() {
         let text = fs::read_to_string(&page).unwrap();
         for example in block.captures_iter(&text) {
             let written: Value = serde_yaml::from_str(&example[1]).unwrap();
-            let read: DeploymentValidation = serde_json::from_value(written.clone())
-                .unwrap_or_else(|error| panic!("{}: {error}", page.display()));
-            let read = serde_json::to_value(&read).unwrap();
+            let read = read(&written).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
             assert_eq!(unread(&written, &read), None, "{}", page.display());
             examples += 1;
         }
     }
-    assert!(examples >= 2, "the examples were found");
+    assert!(examples >= 4, "the examples were found");
+}
+
+/// The resource as the program reads it, written again.
+pub fn read(written: &Value) -> serde_json::Result<Value> {
+    fn again<K: DeserializeOwned + Serialize>(written: &Value) -> serde_json::Result<Value> {
+        serde_json::to_value(serde_json::from_value::<K>(written.clone())?)
+    }
+    match written["kind"].as_str() {
+        Some("Rollback") => again::<Rollback>(written),
+        Some("RollbackPolicy") => again::<RollbackPolicy>(written),
+        _ => again::<DeploymentValidation>(written),
+    }
 }
 
 #[test]

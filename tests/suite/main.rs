@@ -5,13 +5,16 @@
 mod support;
 
 mod bad_input;
+mod crashes;
 mod documentation;
 mod faults;
 mod house;
+mod intercept;
 mod ledger;
 mod manifests;
 mod permissions;
 mod platforms;
 mod probes;
+mod rollback;
 mod simulator;
 mod validation;

@@ -23,14 +23,29 @@ use crate::support::control_plane::programs;
 type Right = (String, String, String);
 
 /// Everything that the controller may do.
-const RIGHTS: [(&str, &str, &str); 6] = [
+const RIGHTS: [(&str, &str, &str); 16] = [
     ("", "secrets", "get"),
     ("events.k8s.io", "events", "create"),
     ("plumbline.dev", "deploymentvalidations", "get"),
     ("plumbline.dev", "deploymentvalidations", "list"),
     ("plumbline.dev", "deploymentvalidations", "watch"),
     ("plumbline.dev", "deploymentvalidations/status", "patch"),
+    ("plumbline.dev", "rollbackpolicies", "get"),
+    ("plumbline.dev", "rollbackpolicies", "list"),
+    ("plumbline.dev", "rollbackpolicies", "watch"),
+    ("plumbline.dev", "rollbackpolicies/status", "patch"),
+    ("plumbline.dev", "rollbacks", "create"),
+    ("plumbline.dev", "rollbacks", "delete"),
+    ("plumbline.dev", "rollbacks", "get"),
+    ("plumbline.dev", "rollbacks", "list"),
+    ("plumbline.dev", "rollbacks", "watch"),
+    ("plumbline.dev", "rollbacks/status", "patch"),
 ];
+
+/// Whether the object gives rights.
+fn is_binding(object: &Value) -> bool {
+    matches!(kind(object), "RoleBinding" | "ClusterRoleBinding")
+}
 
 #[test]
 fn the_shipped_definitions_are_the_generated_ones() {
@@ -65,10 +80,7 @@ fn the_controller_has_exactly_the_rights_that_it_uses() {
         .map(|(group, resource, verb)| (group.to_owned(), resource.to_owned(), verb.to_owned()))
         .into();
     assert_eq!(rights(one(&base, "ClusterRole", "plumbline")), expected);
-    let bindings: Vec<&Value> = base
-        .iter()
-        .filter(|object| kind(object).ends_with("Binding"))
-        .collect();
+    let bindings: Vec<&Value> = base.iter().filter(|object| is_binding(object)).collect();
     assert_eq!(bindings.len(), 1, "one binding, and so no other role");
     assert_binds(bindings[0], "ClusterRole");
 }
@@ -81,10 +93,7 @@ fn the_overlay_for_one_namespace_gives_the_same_rights_there_and_none_elsewhere(
         rights(role),
         rights(one(&rendered("base"), "ClusterRole", "plumbline"))
     );
-    let bindings: Vec<&Value> = overlay
-        .iter()
-        .filter(|object| kind(object).ends_with("Binding"))
-        .collect();
+    let bindings: Vec<&Value> = overlay.iter().filter(|object| is_binding(object)).collect();
     assert_eq!(bindings.len(), 1);
     assert_binds(bindings[0], "Role");
     let watched = &role["metadata"]["namespace"];
@@ -104,47 +113,45 @@ fn the_overlay_for_one_namespace_gives_the_same_rights_there_and_none_elsewhere(
 }
 
 #[test]
-fn people_get_validations_and_never_their_status() {
+fn people_get_validations_and_policies_but_no_rollback_and_never_a_status() {
+    const KINDS: [&str; 3] = ["deploymentvalidations", "rollbackpolicies", "rollbacks"];
+    const READ: [&str; 3] = ["get", "list", "watch"];
+    const WRITE: [&str; 5] = ["create", "delete", "deletecollection", "patch", "update"];
     let base = rendered("base");
-    let roles: Vec<&Value> = base
-        .iter()
-        .filter(|object| kind(object) == "ClusterRole" && object["metadata"]["name"] != "plumbline")
-        .collect();
-    let mut granted: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for role in &roles {
+    let roles = base.iter().filter(|object| {
+        kind(object) == "ClusterRole" && object["metadata"]["name"] != "plumbline"
+    });
+    let mut granted: BTreeMap<&str, BTreeSet<Right>> = BTreeMap::new();
+    for role in roles {
+        let labels = &role["metadata"]["labels"];
         for cluster_role in ["view", "edit", "admin"] {
-            let label = format!("rbac.authorization.k8s.io/aggregate-to-{cluster_role}");
-            if role["metadata"]["labels"][label] == "true" {
-                for (group, resource, verb) in rights(role) {
-                    assert_eq!(
-                        (&*group, &*resource),
-                        ("plumbline.dev", "deploymentvalidations")
-                    );
-                    granted.entry(cluster_role).or_default().insert(verb);
-                }
+            if labels[format!("rbac.authorization.k8s.io/aggregate-to-{cluster_role}")] == "true" {
+                granted
+                    .entry(cluster_role)
+                    .or_default()
+                    .extend(rights(role));
             }
         }
     }
-    let verbs = |verbs: &[&str]| {
-        verbs
+    let of = |kinds: &[&str], verbs: &[&str]| -> BTreeSet<Right> {
+        let each =
+            |kind: &str, verb: &str| ("plumbline.dev".to_owned(), kind.to_owned(), verb.to_owned());
+        kinds
             .iter()
-            .map(|&verb| verb.to_owned())
-            .collect::<BTreeSet<_>>()
+            .flat_map(|kind| verbs.iter().map(move |verb| each(kind, verb)))
+            .collect()
     };
-    let read = ["get", "list", "watch"];
-    let write = [
-        "create",
-        "delete",
-        "deletecollection",
-        "get",
-        "list",
-        "patch",
-        "update",
-        "watch",
-    ];
-    assert_eq!(granted["view"], verbs(&read));
-    assert_eq!(granted["edit"], verbs(&write));
-    assert_eq!(granted["admin"], verbs(&write));
+    let read = of(&KINDS, &READ);
+    let edit = &read | &of(&KINDS[..2], &WRITE);
+    assert_eq!(granted["view"], read);
+    assert_eq!(granted["edit"], edit);
+    assert_eq!(granted["admin"], edit);
+    // Asking for a rollback and approving one is a right of its own, which no role of the cluster's has.
+    let rollback = rights(one(&base, "ClusterRole", "plumbline-rollback"));
+    assert_eq!(
+        rollback,
+        of(&KINDS[2..], &["create", "delete", "patch", "update"])
+    );
 }
 
 #[test]
@@ -222,14 +229,17 @@ fn every_sample_is_read_in_full_and_brings_its_secrets() {
             .iter()
             .filter(|document| kind(document) != "Secret")
         {
-            let validation: DeploymentValidation = serde_json::from_value(document.clone())
+            let read = crate::documentation::read(document)
                 .unwrap_or_else(|error| panic!("{file}: {error}"));
-            let read = serde_json::to_value(&validation).unwrap();
             assert_eq!(
                 unread(document, &read),
                 None,
                 "{file} has a field that nothing reads"
             );
+            if kind(document) != "DeploymentValidation" {
+                continue;
+            }
+            let validation: DeploymentValidation = serde_json::from_value(read).unwrap();
             for SecretKeyReference { name, key } in references(&validation) {
                 let value = secrets.get(&*name).map(|data| &data[&key]);
                 assert!(
@@ -243,7 +253,20 @@ fn every_sample_is_read_in_full_and_brings_its_secrets() {
 
 #[test]
 fn every_kind_of_target_and_of_check_has_a_sample() {
-    let definition = serde_json::to_value(&custom_resource_definitions()[0]).unwrap();
+    let kinds: BTreeSet<String> = samples()
+        .values()
+        .flatten()
+        .map(|document| kind(document).to_owned())
+        .collect();
+    let definitions = custom_resource_definitions();
+    for definition in &definitions {
+        assert!(
+            kinds.contains(&definition.spec.names.kind),
+            "no sample of {}",
+            definition.spec.names.kind
+        );
+    }
+    let definition = serde_json::to_value(&definitions[0]).unwrap();
     let spec = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
         ["properties"];
     let samples = samples();
@@ -251,7 +274,7 @@ fn every_kind_of_target_and_of_check_has_a_sample() {
         let documents = samples
             .values()
             .flatten()
-            .filter(|document| kind(document) != "Secret");
+            .filter(|document| kind(document) == "DeploymentValidation");
         documents
             .flat_map(part)
             .flat_map(|object| objects(&object))

@@ -9,15 +9,19 @@ use std::{
 };
 
 use kube::api::{Patch, PatchParams};
-use plumbline::simulator::{Effect, Fault};
+use plumbline::simulator::{Effect, Fault, NewDeploy};
 use serde_json::{Value, json};
 
-use crate::support::{
-    control_plane::ControlPlane,
-    eventually::{eventually, within},
-    hostile::{Behaviour, Server},
-    scenario::{API_KEY, Scenario, external_spec, http_check, render_spec},
-    target::Target,
+use crate::{
+    crashes::workload::{User, Workload},
+    support::{
+        control_plane::ControlPlane,
+        eventually::{eventually, within},
+        hostile::{Behaviour, Server},
+        intercept::{Action, Journal, RequestRule},
+        scenario::{API_KEY, Scenario, external_spec, http_check, render_spec},
+        target::Target,
+    },
 };
 
 const USER: &str = "system:serviceaccount:plumbline-system:plumbline";
@@ -105,7 +109,15 @@ fn loosen_the_schema(plane: &ControlPlane) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_right_of_the_role_is_used_and_no_other_is_missed() {
     let plane: &ControlPlane = Box::leak(Box::new(ControlPlane::start()));
-    let mut scenario = Scenario::start_on(plane, "", None).await;
+    let journal = Journal::new();
+    let mut scenario = Scenario::start_intercepted_on(plane, "", &journal).await;
+    // An intent whose write gets no answer is read back.
+    let status_of_a_record = |path: &str| path.contains("/rollbacks/") && path.ends_with("/status");
+    let lost = RequestRule::new(Action::DropAfter)
+        .path(status_of_a_record)
+        .nth(1);
+    scenario.intercepted.as_ref().unwrap().api.rule(lost);
+    roll_back_and_forget(&scenario).await;
     let target = Target::start().await;
     scenario.apply("web", render_spec(&target.url())).await;
     scenario.until_ready("web", "True", "Validated").await;
@@ -166,6 +178,57 @@ async fn every_right_of_the_role_is_used_and_no_other_is_missed() {
     scenario.finish().await;
     plane.command("kill", "kube-apiserver");
     plane.command("kill", "etcd");
+}
+
+/// A rollback, and the end of its record once nobody needs that any more, a minute later.
+async fn roll_back_and_forget(scenario: &Scenario) {
+    let user = User {
+        client: scenario.client.clone(),
+        namespace: scenario.namespace.clone(),
+        render: scenario.render(),
+        app: format!("http://{}/app", scenario.simulator.address),
+    };
+    user.run(Workload::RollsBack).await;
+    let namespace = ["-n", &scenario.namespace];
+    let change = |kind: &str, patch: Value| {
+        let patch = patch.to_string();
+        let arguments = ["patch", kind, "shop", "--type=merge", "-p", &patch];
+        let arguments = [&arguments[..], &namespace[..]].concat();
+        scenario.plane.kubectl(&arguments, None).unwrap();
+    };
+    change("rbp", json!({"spec": {"guard": {"budget": {"per": "1m"}}}}));
+    change(
+        "dv",
+        json!({"spec": {"history": {"successful": 0, "failed": 0}}}),
+    );
+    scenario
+        .render()
+        .start_deploy(
+            "api",
+            &NewDeploy {
+                immediately: true,
+                ..NewDeploy::default()
+            },
+        )
+        .unwrap();
+    let mut token = 0;
+    within(Duration::from_secs(100), "the record to be deleted", || {
+        token += 1;
+        let annotation =
+            json!({"metadata": {"annotations": {"plumbline.dev/requestedAt": token.to_string()}}});
+        change("dv", annotation);
+        let user = &user;
+        async move {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let records = user.rollbacks().await;
+            if records.is_empty() {
+                Ok(())
+            } else {
+                Err(records)
+            }
+        }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -339,7 +339,9 @@ async fn kubectl_shows_and_explains_and_waits() {
     let header: Vec<&str> = table.lines().next().unwrap().split_whitespace().collect();
     assert_eq!(
         header,
-        ["NAME", "READY", "HEALTHY", "RELEASE", "REASON", "AGE"]
+        [
+            "NAME", "READY", "HEALTHY", "RELEASE", "ROLLBACK", "REASON", "AGE"
+        ]
     );
     assert!(table.contains("Validated"), "{table}");
     let text = plane

@@ -144,8 +144,14 @@ impl ControlPlane {
     }
 
     /// A kubeconfig that carries nothing but the token of the service account `namespace/name`, for the API server at
-    /// `server`.
-    pub fn kubeconfig_of(&self, namespace: &str, name: &str, server: &str) -> String {
+    /// `server`. That is verified with the certificate in the file `authority`, or else with the control plane's own.
+    pub fn kubeconfig_of(
+        &self,
+        namespace: &str,
+        name: &str,
+        server: &str,
+        authority: Option<&Path>,
+    ) -> String {
         let token = self
             .kubectl(
                 &["create", "token", name, "-n", namespace, "--duration=2h"],
@@ -157,7 +163,7 @@ impl ControlPlane {
              clusters: [{{name: test, cluster: {{server: '{server}', certificate-authority: '{}'}}}}]\n\
              users: [{{name: test, user: {{token: '{}'}}}}]\n\
              contexts: [{{name: test, context: {{cluster: test, user: test}}}}]\n",
-            self.facts.ca_file.display(),
+            authority.unwrap_or(&self.facts.ca_file).display(),
             token.trim(),
         )
     }

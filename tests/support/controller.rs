@@ -28,6 +28,8 @@ pub struct Options<'a> {
     pub settings: String,
     /// Address of the API server, when it is not the control plane's own.
     pub server: Option<String>,
+    /// Certificate that the API server is verified with, when it is not the control plane's own.
+    pub authority: Option<PathBuf>,
 }
 
 impl Controller {
@@ -59,7 +61,8 @@ impl Controller {
     pub fn launch(plane: &ControlPlane, options: &Options<'_>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = options.server.as_deref().unwrap_or(&plane.facts.server);
-        let kubeconfig = plane.kubeconfig_of("plumbline-system", "plumbline", server);
+        let authority = options.authority.as_deref();
+        let kubeconfig = plane.kubeconfig_of("plumbline-system", "plumbline", server, authority);
         fs::write(folder.path().join("kubeconfig"), kubeconfig).unwrap();
         fs::write(folder.path().join("settings.yaml"), &options.settings).unwrap();
         let listen = free_address();

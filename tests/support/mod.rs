@@ -1,12 +1,16 @@
 //! What the tests share: a real control plane, the controller as a subprocess, targets, a recorder of every status.
 
+pub mod app;
 pub mod control_plane;
 pub mod controller;
+pub mod description;
 pub mod eventually;
 pub mod hostile;
+pub mod intercept;
 pub mod proxy;
 pub mod readers;
 pub mod recorder;
+pub mod requests;
 pub mod rules;
 pub mod scenario;
 pub mod target;

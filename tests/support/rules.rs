@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::readers::{Reading, read};
 
 /// Reasons for which nothing will be tried again without a change by a person, or a recovery of the target.
-const FINAL: [&str; 9] = [
+const FINAL: [&str; 14] = [
     "InvalidSpec",
     "SecretNotFound",
     "SecretKeyMissing",
@@ -16,7 +16,15 @@ const FINAL: [&str; 9] = [
     "CredentialsRejected",
     "TargetConflict",
     "ChecksFailed",
+    "RolledBack",
+    "NoKnownGood",
+    "AttemptsExhausted",
+    "OutcomeUnknown",
+    "BrakeEngaged",
 ];
+
+/// Reasons of Ready that tell of a failure.
+const FAILED: [&str; 3] = ["ChecksFailed", "RolledBack", "RollbackFailed"];
 
 /// Panics with every rule that any of `versions`, all versions of the objects of one namespace, breaks.
 pub fn hold(versions: &[Value]) {
@@ -156,8 +164,8 @@ fn said(seen: &Seen<'_>) -> Vec<Held> {
         ),
         (
             7,
-            "a final failure is Stalled",
-            why != "ChecksFailed" || stalled,
+            "a final failure is Stalled, and one that a rollback follows is Reconciling",
+            !FAILED.contains(&why) || stalled || reconciling,
         ),
         (
             8,

@@ -11,8 +11,8 @@ use kube::{
 use plumbline::{
     api::DeploymentValidation,
     simulator::{
-        Control, NewDeploy, NewKey, NewService, NewWorkspace, Options as SimulatorOptions, Running,
-        Simulator,
+        Control, NewDeploy, NewKey, NewService, NewWorkspace, Options as SimulatorOptions, Pace,
+        Running, Simulator,
     },
 };
 use serde_json::{Value, json};
@@ -21,12 +21,20 @@ use super::{
     control_plane::ControlPlane,
     controller::{Controller, Options},
     eventually::{eventually, within},
+    intercept::{Interceptor, Journal},
     recorder::Recorder,
     rules,
 };
 
 /// The key that the simulator accepts. Planted: it must be found nowhere but in the Secret.
 pub const API_KEY: &str = "rnd_PlantedKeyThatMustNotLeak42";
+
+/// How long the simulated Render takes.
+const PACE: Pace = Pace {
+    build: Duration::from_millis(500),
+    update: Duration::from_millis(500),
+    speed: 1.0,
+};
 
 /// One test's world.
 pub struct Scenario {
@@ -36,6 +44,16 @@ pub struct Scenario {
     pub simulator: Running,
     pub recorder: Recorder,
     pub controller: Controller,
+    /// The controller's settings.
+    pub settings: String,
+    /// What stands before API server and Render, if anything does.
+    pub intercepted: Option<Intercepted>,
+}
+
+/// What stands between the controller and those that it speaks to.
+pub struct Intercepted {
+    pub api: Interceptor,
+    pub render: Interceptor,
 }
 
 impl Scenario {
@@ -55,18 +73,58 @@ impl Scenario {
         settings: &str,
         server: Option<String>,
     ) -> Self {
+        Self::prepare(plane, settings, server, None).await
+    }
+
+    /// The same with interceptors before API server and Render, whose mutations `journal` numbers.
+    pub async fn start_intercepted(settings: &str, journal: &Journal) -> Self {
+        Self::start_intercepted_on(ControlPlane::shared(), settings, journal).await
+    }
+
+    /// The same on another control plane.
+    pub async fn start_intercepted_on(
+        plane: &'static ControlPlane,
+        settings: &str,
+        journal: &Journal,
+    ) -> Self {
+        Self::prepare(plane, settings, None, Some(journal)).await
+    }
+
+    async fn prepare(
+        plane: &'static ControlPlane,
+        settings: &str,
+        server: Option<String>,
+        journal: Option<&Journal>,
+    ) -> Self {
         let client = plane.client().await;
         let namespace = new_namespace(&client).await;
-        let simulator = Simulator::start(SimulatorOptions::default())
+        let options = SimulatorOptions {
+            pace: PACE,
+            ..SimulatorOptions::default()
+        };
+        let simulator = Simulator::start(options)
             .await
             .expect("the simulator starts");
         furnish(simulator.control());
         let recorder = Recorder::start(client.clone(), &namespace);
-        let settings = format!("{}\n{settings}", base_settings(&simulator.base_url()));
+        let intercepted = match journal {
+            Some(journal) => Some(Intercepted {
+                api: Interceptor::before_api_server(plane, journal).await,
+                render: Interceptor::before(&simulator.base_url(), journal).await,
+            }),
+            None => None,
+        };
+        let render = intercepted
+            .as_ref()
+            .map_or_else(|| simulator.base_url(), |by| by.render.url());
+        let settings = format!("{}\n{settings}", base_settings(&render));
         let options = Options {
             namespace: &namespace,
-            settings,
-            server,
+            settings: settings.clone(),
+            server: intercepted.as_ref().map(|by| by.api.url()).or(server),
+            authority: intercepted
+                .as_ref()
+                .map(|by| by.api.certificate_authority()),
         };
         let controller = Controller::start(plane, &options).await;
         let scenario = Self {
@@ -76,6 +134,8 @@ impl Scenario {
             simulator,
             recorder,
             controller,
+            settings,
+            intercepted,
         };
         scenario.put_secret("render", &[("apiKey", API_KEY)]).await;
         scenario
@@ -352,7 +412,7 @@ pub async fn new_namespace(client: &Client) -> String {
 fn base_settings(render: &str) -> String {
     format!(
         "network: {{egress: {{allow: ['127.0.0.1/32']}}}}\n\
-         platforms: {{render: {{url: '{render}', timeout: 2s, pollInterval: 1s}}}}"
+         platforms: {{render: {{url: '{render}', timeout: 2s, pollInterval: 1s, consistencyWindow: 1s}}}}"
     )
 }
 

@@ -245,3 +245,18 @@ fn all_pass_since_the_last_of_them_came_to_pass() {
     board.record(&suite, &[Some(Outcome::Measured(fail())), None], at(3));
     assert_eq!(board.passing_since(&suite), None, "a break ends the soak");
 }
+
+#[test]
+fn a_check_is_confirmed_by_as_many_passes_in_a_row_as_its_threshold_says() {
+    let confirmed = |findings: &[Finding]| {
+        let (suite, board) = after(findings);
+        assert_eq!(suite.checks()[0].success_threshold, 2);
+        board.is_confirmed(&suite, 0)
+    };
+    assert!(!confirmed(&[]));
+    assert!(!confirmed(&[pass()]));
+    assert!(confirmed(&[pass(), pass()]));
+    assert!(confirmed(&[pass(), pass(), pass()]));
+    assert!(!confirmed(&[pass(), untold(), pass()]));
+    assert!(!confirmed(&[pass(), pass(), fail()]));
+}

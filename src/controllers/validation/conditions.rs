@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
-use super::terms::{Terms, elapsed};
+use super::{
+    rollback::{Bearing, Standing},
+    terms::{Terms, elapsed},
+};
 use crate::{
     api::{
         Area, CheckState, CheckStatus, Condition, ConditionStatus, ConditionType,
@@ -22,7 +25,7 @@ pub(super) fn reject(
     previous: &DeploymentValidationStatus,
     rejection: &Rejection,
     healthy: &str,
-    terms: Terms,
+    terms: Terms<'_>,
 ) -> NextLook {
     let Rejection {
         reason,
@@ -118,7 +121,12 @@ pub(super) fn refusal(snapshot: &Snapshot) -> Option<Rejection> {
 }
 
 /// Sets Ready, Accepted, Healthy, and Reconciling or Stalled where they hold.
-pub(super) fn judge(conditions: &mut Conditions<'_>, snapshot: &Snapshot, health: &Health) {
+pub(super) fn judge(
+    conditions: &mut Conditions<'_>,
+    snapshot: &Snapshot,
+    health: &Health,
+    standing: &Standing,
+) {
     use ConditionStatus::{False, True, Unknown};
     let release = match &snapshot.release {
         Some(seen) => format!("release {}", seen.release.id),
@@ -163,33 +171,99 @@ pub(super) fn judge(conditions: &mut Conditions<'_>, snapshot: &Snapshot, health
             ),
         ),
     };
-    conditions.set(ConditionType::Ready, status, ready, &message);
+    let verdict = Verdict {
+        status,
+        reason: ready,
+        message,
+        in_trouble: !trouble.is_empty(),
+    };
+    let said = ready_by(&verdict, standing);
+    conditions.set(
+        ConditionType::Ready,
+        said.status,
+        said.reason,
+        &said.message,
+    );
     conditions.set(
         ConditionType::Accepted,
         True,
         Reason::Accepted,
         "spec and references can be acted on",
     );
-    conditions.set(ConditionType::Healthy, status, healthy, &message);
-    match (status, ready) {
-        (Unknown, Reason::Running) if trouble.is_empty() => {
-            conditions.set(
-                ConditionType::Reconciling,
-                True,
-                Reason::Progressing,
-                &message,
-            );
+    conditions.set(ConditionType::Healthy, status, healthy, &verdict.message);
+    if let Some((type_, reason, message)) = said.tail {
+        conditions.set(type_, True, reason, &message);
+    }
+}
+
+/// Ready as the checks alone would have it.
+struct Verdict {
+    status: ConditionStatus,
+    reason: Reason,
+    message: String,
+    /// Whether the platform could not be read the last time.
+    in_trouble: bool,
+}
+
+/// Ready, and Reconciling or Stalled beside it.
+struct Said {
+    status: ConditionStatus,
+    reason: Reason,
+    message: String,
+    tail: Option<(ConditionType, Reason, String)>,
+}
+
+/// What the verdict comes to beside a rollback.
+fn ready_by(verdict: &Verdict, standing: &Standing) -> Said {
+    use ConditionStatus::{False, True, Unknown};
+    use ConditionType::{Reconciling, Stalled};
+    let (status, reason) = (verdict.status, verdict.reason);
+    let told = &standing.message;
+    let said = |status, reason, message: &str, tail| Said {
+        status,
+        reason,
+        message: message.to_owned(),
+        tail,
+    };
+    let tail = |type_, reason, message: &str| Some((type_, reason, message.to_owned()));
+    match (standing.bearing, status) {
+        (Bearing::Ended(reason, stalled), _) => {
+            said(False, reason, told, tail(Stalled, stalled, told))
         }
-        (Unknown, Reason::Running) => {
-            conditions.set(
-                ConditionType::Reconciling,
-                True,
-                Reason::ProgressingWithRetry,
-                &message,
-            );
+        (Bearing::UnderWay(by), False) => {
+            let tail = tail(Reconciling, by, told);
+            said(False, reason, &verdict.message, tail)
         }
-        (False, _) => conditions.set(ConditionType::Stalled, True, Reason::ChecksFailed, &message),
-        _ => {}
+        // What has just come back is not validated before the rollback is.
+        (Bearing::UnderWay(by), True | Unknown) => {
+            said(Unknown, Reason::Running, told, tail(Reconciling, by, told))
+        }
+        (Bearing::Later, False) => {
+            let tail = tail(Reconciling, Reason::ProgressingWithRetry, told);
+            said(False, reason, &verdict.message, tail)
+        }
+        (Bearing::NoneFollows(stalled), False) => {
+            let message = match standing.reason {
+                Reason::RollbackDisabled => verdict.message.clone(),
+                _ => format!("{}; {told}", verdict.message),
+            };
+            let tail = tail(Stalled, stalled, &message);
+            said(False, reason, &verdict.message, tail)
+        }
+        (_, Unknown) if reason == Reason::Running => {
+            let by = if verdict.in_trouble {
+                Reason::ProgressingWithRetry
+            } else {
+                Reason::Progressing
+            };
+            let tail = tail(Reconciling, by, &verdict.message);
+            said(Unknown, reason, &verdict.message, tail)
+        }
+        (Bearing::None, False) => {
+            let tail = tail(Stalled, Reason::ChecksFailed, &verdict.message);
+            said(False, reason, &verdict.message, tail)
+        }
+        _ => said(status, reason, &verdict.message, None),
     }
 }
 

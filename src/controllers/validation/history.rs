@@ -1,17 +1,13 @@
-//! What status remembers of the past: verdicts by release, and the last known good release. Pure.
-
-use std::time::Duration;
+//! What status remembers of the past: verdicts by release. Pure.
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::terms::elapsed;
 use crate::{
     api::{
-        Condition, ConditionStatus, ConditionType, DeploymentValidationStatus, GoodRelease,
-        HistoryEntry, HistoryLimits, HistoryVerdict,
+        Condition, ConditionStatus, ConditionType, DeploymentValidationStatus, HistoryEntry,
+        HistoryLimits, HistoryVerdict,
     },
     kubernetes::conditions::find,
-    monitor::Snapshot,
 };
 
 /// Adds the verdict of `status` to its history when it is not the one that `previous` already had, merged with an earlier
@@ -71,49 +67,4 @@ fn release(status: &DeploymentValidationStatus) -> Option<String> {
         .observed_release
         .as_ref()
         .map(|release| release.id.clone())
-}
-
-/// How far a release is on its way to being the last known good one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Soak {
-    /// It is.
-    Good(GoodRelease),
-    /// It will be after this time, if nothing fails.
-    Left(Duration),
-    /// It is not on the way, or is known already.
-    Nothing,
-}
-
-/// Whether the live release has passed every critical check, without a break, for the time `soak`.
-#[must_use]
-pub fn last_known_good(
-    status: &DeploymentValidationStatus,
-    snapshot: &Snapshot,
-    soak: Duration,
-    now: Timestamp,
-) -> Soak {
-    let (Some(release), Some(HistoryVerdict::Passed)) =
-        (release(status), verdict(&status.conditions))
-    else {
-        return Soak::Nothing;
-    };
-    if status
-        .last_known_good
-        .as_ref()
-        .is_some_and(|good| good.release == release)
-    {
-        return Soak::Nothing;
-    }
-    let Some(since) = snapshot.board.passing_since(&snapshot.suite) else {
-        return Soak::Nothing;
-    };
-    let passed = elapsed(since, now);
-    if passed < soak {
-        return Soak::Left(soak.saturating_sub(passed));
-    }
-    Soak::Good(GoodRelease {
-        release,
-        validated_at: now,
-        ..GoodRelease::default()
-    })
 }

@@ -5,51 +5,63 @@ mod dereference;
 mod history;
 mod observe;
 mod previous;
+mod rollback;
 mod status;
 mod terms;
 mod validate;
 mod watch;
 mod write;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use kube::{
     Api, ResourceExt,
-    core::{DeserializeGuard, error_boundary::InvalidObject},
+    core::{DeserializeGuard, ObjectMeta, error_boundary::InvalidObject},
     runtime::{
         Controller, WatchStreamExt,
         controller::{Action, Config},
-        reflector::{self, ObjectRef},
+        reflector::{ObjectRef, store::Writer},
     },
 };
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch as watch_channel};
 
 use self::{
     dereference::{NotDereferenced, dereference, is_in_doubt, secret_names},
-    observe::observe,
+    observe::{Observed, observe},
     previous::{previous, stored},
+    rollback::look,
     status::{Facts, compute},
     terms::Terms,
     validate::{retry_interval, validate},
     write::{Address, update_status},
 };
+pub use self::{
+    rollback::{Rehearsals, as_records, services},
+    status::observed_release,
+};
 use super::{
     context::Context,
-    outcome::{NextLook, Rejection, Remedy, Retryable},
+    outcome::{self, NextLook, Rejection, Remedy, Retryable},
+    until,
+    wakes::{Place, heard},
 };
 use crate::{
     api::{DeploymentValidation, DeploymentValidationStatus, Duration as Span, Reason},
+    clock,
     monitor::Subject,
     telemetry::chain,
 };
 
 /// A validation as the watch gives it: one that does not decode hurts itself alone.
-type Guarded = DeserializeGuard<DeploymentValidation>;
+pub type Guarded = DeserializeGuard<DeploymentValidation>;
 
 /// Shortest and longest pause before a failed reconcile is tried again.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
+
+/// The pause before another look while not everything was listed.
+const UNTIL_LISTED: Duration = Duration::from_millis(100);
 
 /// How the controller works.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +77,9 @@ pub struct ControllerSettings {
     pub reference_grace: Span,
     /// How long a read of a Secret holds. Default 5m.
     pub secrets_refresh: Span,
+    /// How long after its intent was recorded a rollback may still be asked for; an attempt that was cut off counts as never
+    /// made no sooner. The same for all controllers of a cluster. 1s to 5m, default 30s.
+    pub send_within: Span,
 }
 
 impl Default for ControllerSettings {
@@ -75,52 +90,71 @@ impl Default for ControllerSettings {
             watch_timeout: Span::from_secs(120),
             reference_grace: Span::from_secs(120),
             secrets_refresh: Span::from_secs(300),
+            send_within: Span::from_secs(30),
         }
     }
 }
 
-/// Watches and reconciles until `shutdown` resolves and what was under way has ended. `wakes` names objects whose
+/// Watches and reconciles until `stopped` says so and what was under way has ended. `wakes` names objects whose
 /// snapshot has changed; `listed` is called once the first list is complete.
 pub async fn run(
     context: Arc<Context>,
     settings: &ControllerSettings,
-    wakes: mpsc::UnboundedReceiver<Subject>,
+    store: Writer<Guarded>,
+    (observed, woken): (
+        mpsc::UnboundedReceiver<Subject>,
+        mpsc::UnboundedReceiver<Place>,
+    ),
     listed: impl FnOnce() + Send + 'static,
-    shutdown: impl Future<Output = ()> + Send + Sync + 'static,
+    stopped: watch_channel::Receiver<bool>,
 ) {
     let objects: Api<Guarded> = match &settings.watch_namespace {
         Some(namespace) => Api::namespaced(context.client.clone(), namespace),
         None => Api::all(context.client.clone()),
     };
-    let (reader, writer) = reflector::store();
+    let reader = store.as_reader();
     let events = watch::events(objects, settings.watch_timeout.get(), context.clone())
-        .reflect(writer)
+        .reflect(store)
         .applied_objects();
-    let first_list = reader.clone();
+    let (first_list, others) = (reader.clone(), context.clone());
     let ready = async move {
-        if first_list.wait_until_ready().await.is_ok() {
+        let lists = futures::join!(
+            first_list.wait_until_ready(),
+            others.policies.wait_until_ready(),
+            others.records_listed.wait(),
+        );
+        if lists.0.is_ok() && lists.1.is_ok() {
+            others.listed.set();
             listed();
         }
     };
-    let wakes = futures::stream::unfold(wakes, |mut wakes| async move {
-        Some((wakes.recv().await?, wakes))
-    });
-    let wakes =
-        wakes.map(|subject| ObjectRef::<Guarded>::new(&subject.name).within(&subject.namespace));
+    let observed = heard(observed)
+        .map(|subject| ObjectRef::<Guarded>::new(&subject.name).within(&subject.namespace));
+    let woken =
+        heard(woken).map(|place| ObjectRef::<Guarded>::new(&place.name).within(&place.namespace));
+    let wakes = futures::stream::select(observed, woken);
     let controller = Controller::for_stream(events, reader)
         .with_config(Config::default().concurrency(settings.concurrency.max(1)))
         .reconcile_on(wakes)
-        .graceful_shutdown_on(shutdown)
+        .graceful_shutdown_on(until(stopped))
         .run(reconcile, try_again, context)
         .for_each(|ended| async move {
             if let Err(error) = ended {
-                report(&error);
+                outcome::report(&error);
             }
         });
-    tokio::join!(ready, controller);
+    // Whether everything was listed or not, the controller's end is the end.
+    tokio::select! {
+        () = controller => {}
+        () = ready.then(|()| futures::future::pending::<()>()) => {}
+    }
 }
 
 async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Action, Retryable> {
+    // What policies and records say has to be known before anything is said of a validation.
+    if !context.listed.is_set() {
+        return Ok(Action::requeue(UNTIL_LISTED));
+    }
     context.metrics.reconciled();
     let outcome = match &guarded.0 {
         Ok(object) => reconcile_object(object, &context).await,
@@ -147,12 +181,9 @@ async fn reconcile_object(
     let facts = gather(object, &previous, context).await?;
     if !matches!(facts, Facts::Observed(_)) {
         context.monitor.forget(&uid).await;
+        context.fleet.forget(&uid);
     }
-    let (status, next) = compute(
-        &previous,
-        &facts,
-        terms(object.metadata.generation, context),
-    );
+    let (status, next) = compute(&previous, &facts, terms(&object.metadata, context));
     let next = next.or_sooner(look_again(object, &status, context));
     let address = Address {
         metadata: &object.metadata,
@@ -186,9 +217,16 @@ async fn gather(
         Ok(validated) => validated,
         Err(rejection) => return Ok(Facts::Rejected(rejection)),
     };
-    Ok(Facts::Observed(
-        observe(object, previous, validated, &context.monitor).await,
-    ))
+    let Some(snapshot) = observe(object, previous, validated, &context.monitor).await else {
+        return Ok(Facts::Ending);
+    };
+    let outlook = look(object, previous, &snapshot, context).await?;
+    Ok(Facts::Observed(Box::new(Observed {
+        snapshot,
+        soak: object.spec.soak.get(),
+        history: object.spec.history,
+        outlook,
+    })))
 }
 
 fn is_requested(object: &DeploymentValidation, previous: &DeploymentValidationStatus) -> bool {
@@ -228,15 +266,18 @@ async fn reject_undecodable(
         message: format!("the stored object does not fit its schema; apply it anew: {problem}"),
         remedy: Remedy::SpecChange,
     });
-    let (status, next) = compute(&previous, &facts, terms(metadata.generation, context));
+    let (status, next) = compute(&previous, &facts, terms(metadata, context));
     update_status(&Address { metadata }, &previous, status, context).await?;
     Ok(action(next))
 }
 
-fn terms(generation: Option<i64>, context: &Context) -> Terms {
+fn terms<'a>(metadata: &'a ObjectMeta, context: &Context) -> Terms<'a> {
     Terms {
-        generation: generation.unwrap_or_default(),
+        name: metadata.name.as_deref().unwrap_or_default(),
+        uid: metadata.uid.as_deref().unwrap_or_default(),
+        generation: metadata.generation.unwrap_or_default(),
         now: (context.clock)(),
+        started: clock::started(),
         grace: context.grace,
     }
 }
@@ -261,25 +302,9 @@ fn try_again(_: Arc<Guarded>, error: &Retryable, context: Arc<Context>) -> Actio
     let pause = match error {
         Retryable::WriteStatus { .. } | Retryable::ReadStatus { .. } => shortest * 4,
         Retryable::Dereference { .. } => longest / 6,
+        Retryable::Record { .. } => shortest * 2,
     };
     Action::requeue(pause.mul_f64(rand::random_range(0.25..1.0)).max(shortest))
-}
-
-fn report<E: std::error::Error + 'static, Q: std::error::Error + 'static>(
-    error: &kube::runtime::controller::Error<E, Q>,
-) {
-    use kube::runtime::controller::Error;
-    match error {
-        // Deleted between its wake-up and its turn.
-        Error::ObjectNotFound(object) => tracing::debug!(%object, "the object is gone"),
-        // `try_again` has logged it.
-        Error::ReconcilerFailed(..) => {}
-        Error::QueueError(error) => tracing::warn!(
-            error = chain(error),
-            "the controller's queue failed; it goes on"
-        ),
-        Error::RunnerError(error) => tracing::error!(%error, "the controller's runner failed"),
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use kube::ResourceExt;
 
-use super::validate::Validated;
+use super::{rollback::Outlook, validate::Validated};
 use crate::{
     api::{
         ConditionStatus, ConditionType, DeploymentValidation, DeploymentValidationStatus,
@@ -17,28 +17,26 @@ use crate::{
 /// What is known of a validation whose spec is accepted.
 #[derive(Debug)]
 pub struct Observed {
-    /// What the monitor knows; `None` while the process ends.
-    pub snapshot: Option<Arc<Snapshot>>,
+    /// What the monitor knows.
+    pub snapshot: Arc<Snapshot>,
     /// How long every critical check must have passed before the release is the last known good one.
     pub soak: Duration,
     /// How many verdicts are remembered.
     pub history: HistoryLimits,
+    /// What it means for a rollback.
+    pub outlook: Outlook,
 }
 
-/// Has the monitor run what was validated.
+/// Has the monitor run what was validated, and gives what it knows; `None` while the process ends.
 pub async fn observe(
     object: &DeploymentValidation,
     previous: &DeploymentValidationStatus,
     validated: Validated,
     monitor: &Monitor,
-) -> Observed {
+) -> Option<Arc<Snapshot>> {
     let Validated { assignment } = validated;
     let memory = memory(previous, assignment.generation);
-    Observed {
-        snapshot: monitor.assign(subject(object), assignment, memory).await,
-        soak: object.spec.soak.get(),
-        history: object.spec.history,
-    }
+    monitor.assign(subject(object), assignment, memory).await
 }
 
 /// The object as the monitor names it.

@@ -6,18 +6,23 @@ use super::{
     conditions::{areas, judge, ordered, refusal, reject},
     history,
     observe::Observed,
+    rollback::{Outlook, as_records},
     terms::Terms,
 };
 use crate::{
     api::{
-        ConditionStatus, ConditionType, DeploymentValidationStatus, ObservedRelease,
+        CheckStatus, ConditionStatus, ConditionType, DeploymentValidationStatus, ObservedRelease,
         ObservedService, Reason,
     },
     checks::board::Health,
     clock::whole_seconds,
     controllers::outcome::{NextLook, Rejection},
-    kubernetes::conditions::Conditions,
+    kubernetes::conditions::{Conditions, find},
     monitor::{SeenRelease, Snapshot},
+    rollback::{
+        Past, Validation,
+        known_good::{self, advance, revoke},
+    },
 };
 
 /// What the stages before have found out.
@@ -27,8 +32,10 @@ pub enum Facts {
     Suspended,
     /// The object cannot be acted on.
     Rejected(Rejection),
+    /// The process ends.
+    Ending,
     /// The checks run.
-    Observed(Observed),
+    Observed(Box<Observed>),
 }
 
 /// The status that follows `previous`, and when time alone will change it.
@@ -36,19 +43,20 @@ pub enum Facts {
 pub fn compute(
     previous: &DeploymentValidationStatus,
     facts: &Facts,
-    terms: Terms,
+    terms: Terms<'_>,
 ) -> (DeploymentValidationStatus, NextLook) {
     match facts {
         Facts::Suspended => (suspended(previous, terms), NextLook::default()),
         Facts::Rejected(rejection) => rejected(previous, rejection, terms),
-        Facts::Observed(observed) => match &observed.snapshot {
-            None => (pending(previous, terms), NextLook::default()),
-            Some(snapshot) => watched(observed, previous, snapshot, terms),
-        },
+        Facts::Ending => (pending(previous, terms), NextLook::default()),
+        Facts::Observed(observed) => watched(observed, previous, terms),
     }
 }
 
-fn suspended(previous: &DeploymentValidationStatus, terms: Terms) -> DeploymentValidationStatus {
+fn suspended(
+    previous: &DeploymentValidationStatus,
+    terms: Terms<'_>,
+) -> DeploymentValidationStatus {
     let mut conditions = Conditions::following(&previous.conditions, terms.generation, terms.now);
     let message = "spec.suspend is true: nothing is checked";
     conditions.set(
@@ -69,10 +77,16 @@ fn suspended(previous: &DeploymentValidationStatus, terms: Terms) -> DeploymentV
         Reason::Suspended,
         message,
     );
+    conditions.set(
+        ConditionType::RolledBack,
+        ConditionStatus::Unknown,
+        Reason::Suspended,
+        message,
+    );
     without_checks(previous, terms, conditions)
 }
 
-fn pending(previous: &DeploymentValidationStatus, terms: Terms) -> DeploymentValidationStatus {
+fn pending(previous: &DeploymentValidationStatus, terms: Terms<'_>) -> DeploymentValidationStatus {
     let mut conditions = Conditions::following(&previous.conditions, terms.generation, terms.now);
     let message = "the checks have yet to run";
     conditions.set(
@@ -94,6 +108,12 @@ fn pending(previous: &DeploymentValidationStatus, terms: Terms) -> DeploymentVal
         message,
     );
     conditions.set(
+        ConditionType::RolledBack,
+        ConditionStatus::Unknown,
+        Reason::Pending,
+        message,
+    );
+    conditions.set(
         ConditionType::Reconciling,
         ConditionStatus::True,
         Reason::Progressing,
@@ -105,12 +125,12 @@ fn pending(previous: &DeploymentValidationStatus, terms: Terms) -> DeploymentVal
 /// A status that says nothing of any check: what was known of them is not known to hold.
 fn without_checks(
     previous: &DeploymentValidationStatus,
-    terms: Terms,
+    terms: Terms<'_>,
     conditions: Conditions<'_>,
 ) -> DeploymentValidationStatus {
     DeploymentValidationStatus {
         observed_generation: terms.generation,
-        conditions: conditions.finish(),
+        conditions: ordered(conditions),
         observed_release: previous.observed_release.clone(),
         last_known_good: previous.last_known_good.clone(),
         candidates: previous.candidates.clone(),
@@ -126,38 +146,62 @@ fn without_checks(
 fn rejected(
     previous: &DeploymentValidationStatus,
     rejection: &Rejection,
-    terms: Terms,
+    terms: Terms<'_>,
 ) -> (DeploymentValidationStatus, NextLook) {
     let mut conditions = Conditions::following(&previous.conditions, terms.generation, terms.now);
     let healthy = format!("nothing is checked: {}", rejection.message);
     let next = reject(&mut conditions, previous, rejection, &healthy, terms);
+    conditions.set(
+        ConditionType::RolledBack,
+        ConditionStatus::Unknown,
+        Reason::Inconclusive,
+        &healthy,
+    );
     (without_checks(previous, terms, conditions), next)
 }
 
 fn watched(
     observed: &Observed,
     previous: &DeploymentValidationStatus,
-    snapshot: &Snapshot,
-    terms: Terms,
+    terms: Terms<'_>,
 ) -> (DeploymentValidationStatus, NextLook) {
+    let Observed {
+        snapshot,
+        soak,
+        history,
+        outlook,
+    } = observed;
+    let snapshot = snapshot.as_ref();
     let mut conditions = Conditions::following(&previous.conditions, terms.generation, terms.now);
     let mut health = snapshot.board.health(&snapshot.suite, None);
-    let mut next = NextLook::default();
+    let mut next = NextLook(outlook.next);
     if names_a_new_release(previous, snapshot) {
         // Checks can be quicker than a write. A verdict on this release goes into the write after the one that names it,
         // so that no reader ever meets an old True beside a new release.
         health = Health::Running;
         next = next.or_sooner(Some(Duration::ZERO));
     }
-    if let Some(rejection) = refusal(snapshot) {
+    if let Some(rejection) = refusal(snapshot).or_else(|| outlook.rejection.clone()) {
         let healthy = format!("the verdict does not hold: {}", rejection.message);
         next = next.or_sooner(reject(&mut conditions, previous, &rejection, &healthy, terms).0);
     } else {
-        judge(&mut conditions, snapshot, &health);
+        judge(&mut conditions, snapshot, &health, &outlook.standing);
     }
+    let standing = &outlook.standing;
+    conditions.set(
+        ConditionType::RolledBack,
+        standing.status,
+        standing.reason,
+        &standing.message,
+    );
     areas(&mut conditions, snapshot);
 
-    let observed_release = snapshot.release.as_ref().map(observed_release);
+    let mut observed_release = snapshot.release.as_ref().map(observed_release);
+    if let (Some(live), Some(known)) = (&mut observed_release, &previous.observed_release)
+        && live.id == known.id
+    {
+        live.since = known.since;
+    }
     let mut status = DeploymentValidationStatus {
         observed_generation: terms.generation,
         conditions: ordered(conditions),
@@ -165,23 +209,77 @@ fn watched(
         last_known_good: previous.last_known_good.clone(),
         candidates: previous.candidates.clone(),
         caveats: previous.caveats.clone(),
-        rollback: previous.rollback.clone(),
-        checks: snapshot.board.checks().to_vec(),
+        rollback: outlook.standing.summary.clone(),
+        checks: dated(snapshot.board.checks(), &previous.checks),
         summary: Some(snapshot.board.summary()),
         history: previous.history.clone(),
         last_handled_reconcile_at: snapshot.handled.clone(),
     };
-    history::remember(&mut status, previous, observed.history, terms.now);
-    let soaked = history::last_known_good(&status, snapshot, observed.soak, terms.now);
-    let soak_left = match soaked {
-        history::Soak::Good(good) => {
-            status.last_known_good = Some(good);
-            None
+    history::remember(&mut status, previous, *history, terms.now);
+    let soaked = known_good(&mut status, observed, *soak, terms);
+    rehearsed(&mut status, outlook);
+    (status, next.or_sooner(soaked))
+}
+
+/// The checks, each with the time at which it was first said to be in its state: who says it again, such as another controller
+/// that has taken over, has nothing new to write.
+fn dated(checks: &[CheckStatus], previous: &[CheckStatus]) -> Vec<CheckStatus> {
+    let date = |check: &CheckStatus| {
+        let known = previous.iter().find(|known| known.name == check.name);
+        let same = known.filter(|known| known.state == check.state);
+        CheckStatus {
+            since: same.map_or(check.since, |known| known.since),
+            ..check.clone()
         }
-        history::Soak::Left(left) => Some(left),
-        history::Soak::Nothing => None,
     };
-    (status, next.or_sooner(soak_left))
+    checks.iter().map(date).collect()
+}
+
+/// Moves the last known good release and the candidates on; gives when time alone will move them further.
+fn known_good(
+    status: &mut DeploymentValidationStatus,
+    observed: &Observed,
+    soak: Duration,
+    terms: Terms<'_>,
+) -> Option<Duration> {
+    let Observed {
+        snapshot, outlook, ..
+    } = observed;
+    let live = snapshot.release.as_ref().map(observed_release)?;
+    let validation = Validation {
+        name: terms.name,
+        uid: terms.uid,
+    };
+    let past = Past::of(validation, as_records(&outlook.records), &live);
+    let healthy = find(&status.conditions, ConditionType::Healthy);
+    let passing = healthy.is_some_and(|healthy| healthy.status == ConditionStatus::True);
+    if !passing || past.attempts.open().is_some() {
+        revoke(status, &past.quarantine);
+        return None;
+    }
+    let checks = outlook.digests.standing(snapshot.board.checks());
+    let progress = known_good::soak(&checks, snapshot.stale, soak, terms.moment());
+    let until = advance(
+        status,
+        &live,
+        &checks,
+        progress,
+        &past.quarantine,
+        terms.now,
+    )?;
+    Duration::try_from(until.duration_since(terms.now)).ok()
+}
+
+/// What was found when going back was rehearsed.
+fn rehearsed(status: &mut DeploymentValidationStatus, outlook: &Outlook) {
+    let Some(findings) = &outlook.findings else {
+        return;
+    };
+    let goods = status.last_known_good.iter_mut();
+    for good in goods.chain(&mut status.candidates) {
+        good.unavailable = findings.unavailable.get(&good.release).cloned();
+    }
+    status.caveats.clone_from(&findings.caveats);
 }
 
 fn names_a_new_release(previous: &DeploymentValidationStatus, snapshot: &Snapshot) -> bool {
@@ -193,7 +291,9 @@ fn names_a_new_release(previous: &DeploymentValidationStatus, snapshot: &Snapsho
     live.is_some() && live != known
 }
 
-fn observed_release(seen: &SeenRelease) -> ObservedRelease {
+/// A release as status names it.
+#[must_use]
+pub fn observed_release(seen: &SeenRelease) -> ObservedRelease {
     ObservedRelease {
         id: seen.release.id.clone(),
         services: seen

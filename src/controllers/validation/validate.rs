@@ -60,6 +60,7 @@ pub fn validate(
             releases: releases.map(|observer| Arc::new(observer) as Arc<dyn ReleaseSource>),
             retry_interval: retry_interval(spec),
             requested: requested(object),
+            confirm: awaits_confirmation(object, context),
         },
     })
 }
@@ -71,6 +72,15 @@ pub fn retry_interval(spec: &DeploymentValidationSpec) -> Duration {
         || (spec.interval.get() / 3).max(SHORTEST_RETRY),
         crate::api::Duration::get,
     )
+}
+
+/// Whether a rollback waits for what it has brought back to be confirmed, or soon will.
+fn awaits_confirmation(object: &DeploymentValidation, context: &Context) -> bool {
+    let uid = object.metadata.uid.as_deref().unwrap_or_default();
+    let records = context.records.of_validation(uid);
+    records
+        .iter()
+        .any(|record| record.status.state.is_none_or(|state| !state.is_final()))
 }
 
 fn requested(object: &DeploymentValidation) -> Option<String> {

@@ -11,7 +11,8 @@ use tokio::time::timeout;
 
 use crate::{
     api::{
-        Condition, ConditionStatus, ConditionType, DeploymentValidation, DeploymentValidationStatus,
+        Condition, ConditionStatus, ConditionType, DeploymentValidation,
+        DeploymentValidationStatus, Reason,
     },
     controllers::{context::Context, outcome::Retryable},
     kubernetes::{
@@ -78,7 +79,8 @@ pub async fn update_status(
             return Err(failed(None));
         }
     };
-    if let Some(transition) = transition(previous, &status) {
+    let told = [transition(previous, &status), rollback(previous, &status)];
+    for transition in told.into_iter().flatten() {
         publish(context, &written, transition).await;
     }
     context
@@ -119,6 +121,38 @@ fn transition(
         reason: ready.reason.to_string(),
         note: ready.message.clone(),
         action: "Validate",
+    })
+}
+
+/// One event for each transition of `RolledBack` that Ready does not tell of: to what is done about a failure, or why nothing is.
+fn rollback(
+    previous: &DeploymentValidationStatus,
+    status: &DeploymentValidationStatus,
+) -> Option<Transition> {
+    let rolled_back = find(&status.conditions, ConditionType::RolledBack)?;
+    let before = find(&previous.conditions, ConditionType::RolledBack);
+    let moved = before.is_none_or(|before| before.reason != rolled_back.reason);
+    let type_ = match rolled_back.reason {
+        Reason::IntentRecorded | Reason::Issued => EventType::Normal,
+        Reason::AwaitingApproval
+        | Reason::DryRun
+        | Reason::NoKnownGood
+        | Reason::AttemptsExhausted
+        | Reason::RollbackRejected
+        | Reason::RollbackFailed
+        | Reason::CoolingOff
+        | Reason::BudgetSpent
+        | Reason::BrakeEngaged
+        | Reason::EnvironmentFault
+        | Reason::SchemaGuard
+        | Reason::OutcomeUnknown => EventType::Warning,
+        _ => return None,
+    };
+    moved.then(|| Transition {
+        type_,
+        reason: rolled_back.reason.to_string(),
+        note: rolled_back.message.clone(),
+        action: "RollBack",
     })
 }
 

@@ -20,7 +20,7 @@ const MARGIN: Duration = Duration::from_secs(1);
 /// How much two answers of one window may differ in when it ends: rounding, and the time answers take.
 const SAME_WINDOW: Duration = Duration::from_millis(1500);
 
-/// How long a window is held to last until an answer tells. Render counts reads by the minute.
+/// How long a window is held to last until an answer tells. Render counts reads and changes by the minute.
 const ASSUMED_WINDOW: Duration = Duration::from_mins(1);
 
 /// The calls of one bucket.
@@ -31,6 +31,25 @@ pub(super) struct Budget {
 }
 
 impl Budget {
+    /// A budget of so many calls a minute, until an answer tells.
+    pub(super) fn assuming(limit: u32) -> Self {
+        let ledger = Ledger {
+            assumed: Some(limit),
+            ..Ledger::default()
+        };
+        Self {
+            ledger: Mutex::new(ledger),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Whether to forget it would make a difference.
+    pub(super) fn is_in_use(&self, now: Instant) -> bool {
+        let ledger = self.ledger();
+        let window_lasts = ledger.window.is_some_and(|window| window.ends > now);
+        window_lasts || ledger.in_flight > 0 || ledger.paused_until.is_some_and(|until| until > now)
+    }
+
     /// Leave to make one call, waited for until the deadline. The error is the time when there would be leave, as far as
     /// is known; it is given at once when that is after the deadline.
     pub(super) async fn leave(&self, deadline: Instant) -> Result<Leave<'_>, Instant> {
@@ -108,7 +127,9 @@ enum Decision {
 /// The count, without a clock.
 #[derive(Debug, Default)]
 struct Ledger {
-    /// None until an answer told: before that, everything may go.
+    /// The limit of a window until an answer tells; none: everything may go.
+    assumed: Option<u32>,
+    /// None before the first call, and where nothing is assumed until an answer told.
     window: Option<Window>,
     in_flight: u32,
     paused_until: Option<Instant>,
@@ -130,6 +151,14 @@ impl Ledger {
                 until,
                 may_change: false,
             };
+        }
+        if self.window.is_none() {
+            self.window = self.assumed.map(|limit| Window {
+                limit,
+                remaining: limit,
+                ends: now + ASSUMED_WINDOW,
+                told: false,
+            });
         }
         if let Some(window) = &mut self.window {
             if window.ends <= now {
@@ -327,6 +356,26 @@ mod tests {
         assert_eq!(ledger.window.unwrap().remaining, 0);
         ledger.settle(Some(told(2, 2, 2)), next_window + SECOND * 5);
         assert_eq!(ledger.decide(next_window + SECOND * 5), Decision::Go);
+    }
+
+    #[test]
+    fn an_assumed_limit_holds_until_an_answer_tells_another() {
+        let mut ledger = Ledger {
+            assumed: Some(2),
+            ..Ledger::default()
+        };
+        let now = Instant::now();
+        for _ in 0..2 {
+            assert_eq!(ledger.decide(now), Decision::Go);
+        }
+        let wait = Decision::Wait {
+            until: now + ASSUMED_WINDOW,
+            may_change: true,
+        };
+        assert_eq!(ledger.decide(now), wait);
+        ledger.settle(Some(told(100, 99, 30)), now);
+        assert_eq!(ledger.window.unwrap().remaining, 98);
+        assert_eq!(ledger.decide(now), Decision::Go);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A call with its tries, within its deadline.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{
     budget::{Budget, Leave},
-    exchange::{self, Failure, MAX_BODY_BYTES},
+    exchange::{self, Failure},
     retry::{self, MAX_TRIES, Next},
     wire::{Item, Page},
 };
@@ -20,7 +20,7 @@ use crate::platforms::{
     Attempt, BaseUrl, MalformedReply, Outage, PlatformError, PlatformMetrics, RenderSettings,
 };
 
-const PLATFORM: &str = "render";
+pub(super) const PLATFORM: &str = "render";
 
 /// How many calls with one key are under way at a time.
 const MAX_CONCURRENT_CALLS: usize = 4;
@@ -37,6 +37,7 @@ pub(super) enum Route {
     ListServices,
     GetService,
     ListDeploys,
+    GetDeploy,
 }
 
 impl Route {
@@ -46,13 +47,14 @@ impl Route {
             Self::ListServices => "GET /services",
             Self::GetService => "GET /services/{serviceId}",
             Self::ListDeploys => "GET /services/{serviceId}/deploys",
+            Self::GetDeploy => "GET /services/{serviceId}/deploys/{deployId}",
         }
     }
 
     const fn names_service(self) -> bool {
         match self {
             Self::ListServices => false,
-            Self::GetService | Self::ListDeploys => true,
+            Self::GetService | Self::ListDeploys | Self::GetDeploy => true,
         }
     }
 }
@@ -96,21 +98,15 @@ impl Call<'_> {
 
     fn failed(&self, failure: Failure) -> PlatformError {
         let attempt = self.attempt();
-        match failure {
-            Failure::Status { status, .. } => match status {
-                401 | 403 => PlatformError::CredentialsRejected(attempt),
-                402 => PlatformError::PaymentRequired(attempt),
-                // Elsewhere it says that the base URL is wrong, and nothing about a service.
-                404 | 410 if self.route.names_service() => PlatformError::ServiceNotFound(attempt),
-                429 | 500.. => self.unavailable(Outage::Status(status)),
-                _ => self.malformed(MalformedReply::Status(status)),
-            },
-            Failure::TimedOut => self.unavailable(Outage::TimedOut),
-            Failure::Connection(error) => self.unavailable(Outage::Connection(Arc::new(error))),
-            Failure::TooLong => self.malformed(MalformedReply::TooLong(MAX_BODY_BYTES)),
-            Failure::Shape { line, column } => {
-                self.malformed(MalformedReply::Shape { line, column })
-            }
+        let Failure::Status { status, .. } = failure else {
+            return failure.error(attempt);
+        };
+        match status {
+            401 | 403 => PlatformError::CredentialsRejected(attempt),
+            402 => PlatformError::PaymentRequired(attempt),
+            // Elsewhere it says that the base URL is wrong, and nothing about a service.
+            404 | 410 if self.route.names_service() => PlatformError::ServiceNotFound(attempt),
+            _ => failure.error(attempt),
         }
     }
 }
@@ -119,7 +115,6 @@ impl Call<'_> {
 pub(super) struct Client {
     http: reqwest::Client,
     base: BaseUrl,
-    /// None for a key that no header can hold, and that can be no key of Render's.
     authorization: Option<HeaderValue>,
     timeout: Duration,
     reads: Budget,
@@ -164,6 +159,18 @@ impl Client {
         page_length: usize,
         deadline: Instant,
     ) -> Result<Vec<T>, PlatformError> {
+        self.list_until(call, page_length, deadline, |_| false)
+            .await
+    }
+
+    /// The items of a list, page by page until its end, or until those so far are enough.
+    pub(super) async fn list_until<T: Item + DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        page_length: usize,
+        deadline: Instant,
+        enough: impl Fn(&[T]) -> bool,
+    ) -> Result<Vec<T>, PlatformError> {
         let limit = page_length.to_string();
         let mut items: Vec<T> = Vec::new();
         let mut cursor: Option<String> = None;
@@ -178,7 +185,7 @@ impl Client {
             let Page(page) = self.get(&page_call, deadline).await?;
             let is_last = page.len() < page_length;
             items.extend(page);
-            if is_last {
+            if is_last || enough(&items) {
                 return Ok(items);
             }
             let next = items.last().and_then(Item::cursor);
@@ -260,7 +267,7 @@ impl Client {
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(call.query);
         }
-        let (head, response) = exchange::send(&self.http, url, authorization).await?;
+        let (head, response) = exchange::send(self.http.get(url), authorization).await?;
         leave.answered(head.allowance);
         tracing::debug!(
             http.route = call.route.template(),
@@ -272,11 +279,10 @@ impl Client {
             let share = f64::from(allowance.remaining) / f64::from(allowance.limit);
             self.metrics.budget_remaining(PLATFORM, share);
         }
-        let body = exchange::body(&head, response).await?;
-        serde_json::from_slice(&body).map_err(|error| Failure::Shape {
-            line: error.line(),
-            column: error.column(),
-        })
+        if head.status != 200 {
+            return Err(head.failure());
+        }
+        Ok(serde_json::from_slice(&exchange::body(response).await?)?)
     }
 
     fn count(&self, call: &Call<'_>, outcome: &'static str) {
@@ -284,7 +290,8 @@ impl Client {
     }
 }
 
-fn authorization(api_key: &str) -> Option<HeaderValue> {
+/// The header for a key; `None` for one that no header can hold, and that can be no key of Render's.
+pub(super) fn authorization(api_key: &str) -> Option<HeaderValue> {
     if api_key.is_empty() {
         return None;
     }

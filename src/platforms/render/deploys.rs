@@ -2,10 +2,10 @@
 
 use super::{
     client::{Call, Client, Route},
-    is_identifier,
-    wire::{Deploy, DeployItem, DeployStatus},
+    is_identifier, text,
+    wire::{Deploy, DeployItem},
 };
-use crate::platforms::{LiveDeploy, MalformedReply, PlatformError, Service};
+use crate::platforms::{LiveDeploy, MalformedReply, Phase, PlatformError, Service};
 
 /// More than the one that there should be, and more than a page holds by default of what the filter might let through.
 const PAGE_LENGTH: usize = 20;
@@ -44,12 +44,12 @@ fn only_live(items: Vec<DeployItem>) -> Result<Option<Deploy>, MalformedReply> {
             return Err(MalformedReply::Identifier);
         }
         match deploy.status {
-            Some(DeployStatus::Live) => match &live {
+            Some(Phase::Live) => match &live {
                 Some(other) if other.id != deploy.id => return Err(MalformedReply::TwoLive),
                 _ => live = Some(deploy),
             },
-            Some(DeployStatus::NotLive) => {}
-            Some(DeployStatus::Other(_)) => unknown_state = true,
+            Some(Phase::Unknown) => unknown_state = true,
+            Some(_) => {}
             None => return Err(MalformedReply::Missing("the status of a deploy")),
         }
     }
@@ -60,7 +60,7 @@ fn only_live(items: Vec<DeployItem>) -> Result<Option<Deploy>, MalformedReply> {
 }
 
 /// The commit, the image's digest, or the image's reference.
-fn version(deploy: &Deploy) -> Option<String> {
+pub(super) fn version(deploy: &Deploy) -> Option<String> {
     let commit = deploy.commit.as_ref().and_then(|commit| commit.id.as_ref());
     let image = deploy.image.as_ref();
     let digest = image.and_then(|image| image.sha.as_ref());
@@ -68,10 +68,7 @@ fn version(deploy: &Deploy) -> Option<String> {
     [commit, digest, reference]
         .into_iter()
         .flatten()
-        .find(|version| {
-            (1..=MAX_VERSION_BYTES).contains(&version.len())
-                && version.bytes().all(|byte| byte.is_ascii_graphic())
-        })
+        .find(|version| text::can_be_shown(version, MAX_VERSION_BYTES))
         .cloned()
 }
 
@@ -136,5 +133,7 @@ mod tests {
         assert_eq!(version(commit).as_deref(), Some("4f1c"));
         let hostile = r#"{"id": "dep-1", "commit": {"id": "4f\u001b[31m"}}"#;
         assert_eq!(version(hostile), None);
+        let secret = r#"{"id": "dep-1", "commit": {"id": "rnd_4f1c"}}"#;
+        assert_eq!(version(secret), None);
     }
 }

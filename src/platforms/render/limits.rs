@@ -1,6 +1,6 @@
 //! What the headers of an answer tell about how many calls are allowed, and when.
 
-use std::time::Duration;
+use std::{cmp::Ordering, time::Duration};
 
 use http::{HeaderMap, header::RETRY_AFTER};
 use jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
@@ -11,6 +11,9 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// The longest window that limits are counted in is an hour.
 const LONGEST_WINDOW: Duration = Duration::from_hours(1);
+
+/// The most buckets that one answer is taken to tell of.
+const MOST_BUCKETS: usize = 8;
 
 /// `Ratelimit-Reset` holds seconds left, and documentation calls it an epoch time: what is above this is one.
 const EPOCH_FLOOR: i64 = 1_000_000_000;
@@ -27,10 +30,29 @@ pub(super) struct Allowance {
 }
 
 /// The allowance that `Ratelimit-Limit`, `-Remaining` and `-Reset` tell; `None` unless all three make sense.
+///
+/// An answer may tell of several buckets that its call was counted in, each with a value of every header. The next such call
+/// needs all of them, so the least of each counts.
 pub(super) fn allowance(headers: &HeaderMap, now: Timestamp) -> Option<Allowance> {
-    let limit = number(headers, "ratelimit-limit")?;
-    let remaining = number(headers, "ratelimit-remaining")?;
-    let reset = number(headers, "ratelimit-reset")?;
+    let limits = numbers(headers, "ratelimit-limit");
+    let remaining = numbers(headers, "ratelimit-remaining");
+    let resets = numbers(headers, "ratelimit-reset");
+    limits
+        .zip(remaining)
+        .zip(resets)
+        .filter_map(|((limit, remaining), reset)| bucket(limit?, remaining?, reset?, now))
+        .reduce(|one, other| Allowance {
+            limit: one.limit.min(other.limit),
+            remaining: one.remaining.min(other.remaining),
+            reset: match one.remaining.cmp(&other.remaining) {
+                Ordering::Less => one.reset,
+                Ordering::Equal => one.reset.max(other.reset),
+                Ordering::Greater => other.reset,
+            },
+        })
+}
+
+fn bucket(limit: i64, remaining: i64, reset: i64, now: Timestamp) -> Option<Allowance> {
     let seconds_left = if reset > EPOCH_FLOOR {
         reset - now.as_second()
     } else {
@@ -58,8 +80,13 @@ pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
     Some(wait.clamp(SHORTEST_PAUSE, LONGEST_PAUSE))
 }
 
-fn number(headers: &HeaderMap, name: &str) -> Option<i64> {
-    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+/// The values of a header, from several lines or from one with commas; `None` for each that is no number.
+fn numbers<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = Option<i64>> + 'a {
+    let lines = headers.get_all(name).into_iter();
+    lines
+        .flat_map(|line| line.to_str().unwrap_or_default().split(','))
+        .map(|number| number.trim().parse().ok())
+        .take(MOST_BUCKETS)
 }
 
 #[cfg(test)]
@@ -77,7 +104,11 @@ mod tests {
             let name: HeaderName = name.parse().unwrap();
             (name, HeaderValue::from_str(value).unwrap())
         };
-        pairs.iter().map(pair).collect()
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs.iter().map(pair) {
+            headers.append(name, value);
+        }
+        headers
     }
 
     fn told(limit: &str, remaining: &str, reset: &str) -> Option<Allowance> {
@@ -113,6 +144,28 @@ mod tests {
             told("400", "0", "99999999999").unwrap().reset,
             LONGEST_WINDOW
         );
+    }
+
+    #[test]
+    fn of_several_buckets_the_least_counts() {
+        let joined = told("400, 100", "277, 74", "21, 33").unwrap();
+        let lines = headers(&[
+            ("Ratelimit-Limit", "400"),
+            ("Ratelimit-Limit", "100"),
+            ("Ratelimit-Remaining", "277"),
+            ("Ratelimit-Remaining", "74"),
+            ("Ratelimit-Reset", "21"),
+            ("Ratelimit-Reset", "33"),
+        ]);
+        assert_eq!(allowance(&lines, now()), Some(joined));
+        assert_eq!((joined.limit, joined.remaining), (100, 74));
+        assert_eq!(joined.reset, Duration::from_secs(33));
+        let used_up = told("400, 100", "0, 74", "21, 33").unwrap();
+        assert_eq!((used_up.limit, used_up.remaining), (100, 0));
+        assert_eq!(used_up.reset, Duration::from_secs(21));
+        let both = told("400, 100", "0, 0", "21, 33").unwrap();
+        assert_eq!(both.reset, Duration::from_secs(33));
+        assert_eq!(told("400, many", "3, 2", "21, 33").unwrap().limit, 400);
     }
 
     #[test]

@@ -1,47 +1,65 @@
-//! Render, read through its public API.
+//! Render, read and changed through its public API.
 //!
 //! | module | subject |
 //! |---|---|
 //! | `services` | which service a name stands for, and whose it is |
 //! | `deploys` | which deploy is live |
-//! | `client` | a call with its tries, within its deadline |
+//! | `rollouts` | the newest deploys, and one by its id |
+//! | `circumstances`, `caveats` | what a service's settings say about bringing it back |
+//! | `changes` | the changes that are made, and what the answers to them say |
+//! | `client` | a call that reads, with its tries, within its deadline |
+//! | `writer` | a call that changes something, sent once or not at all |
 //! | `exchange` | one request and its answer, with every cap |
-//! | `retry` | which failures are worth another try, and when |
-//! | `budget`, `limits` | how many calls are left, and how the answers tell it |
-//! | `wire` | the answers, as far as they are read |
+//! | `retry` | which failures of a reading are worth another try, and when |
+//! | `outcome` | what an answer says about whether a change was carried out |
+//! | `budget`, `bucket`, `limits` | how many calls are left, of which kind, and how the answers tell it |
+//! | `wire`, `text`, `image` | the answers, as far as they are read, and what of them may be passed on |
 
+mod bucket;
 mod budget;
+mod caveats;
+mod changes;
+mod circumstances;
 mod client;
 mod deploys;
 mod exchange;
+mod image;
 mod limits;
+mod outcome;
 mod retry;
+mod rollouts;
 mod services;
+mod text;
 mod wire;
+mod writer;
 
 use futures::{FutureExt, future::BoxFuture};
 use secrecy::SecretString;
+use tokio::time::Instant;
 
-use self::client::Client;
+use self::{client::Client, writer::Writer};
 use super::{
-    LiveDeploy, Platform, PlatformError, PlatformMetrics, RenderSettings, Service, ServiceReference,
+    Accepted, Circumstances, LiveDeploy, MutationError, Platform, PlatformError, PlatformMetrics,
+    RenderSettings, Revision, Rollout, Service, ServiceReference, registry::HttpClients,
 };
 
 /// Render, spoken to with one API key.
 #[derive(Debug)]
 pub(super) struct Render {
     client: Client,
+    writer: Writer,
 }
 
 impl Render {
     pub(super) fn new(
         settings: &RenderSettings,
-        http: reqwest::Client,
+        http: HttpClients,
         api_key: &SecretString,
         metrics: PlatformMetrics,
     ) -> Self {
         Self {
-            client: Client::new(settings, http, api_key, metrics),
+            client: Client::new(settings, http.reads, api_key, metrics.clone()),
+            writer: Writer::new(settings, http.changes, api_key, metrics),
         }
     }
 }
@@ -59,6 +77,54 @@ impl Platform for Render {
         service: &'a Service,
     ) -> BoxFuture<'a, Result<LiveDeploy, PlatformError>> {
         deploys::live(&self.client, service).boxed()
+    }
+
+    fn rollouts<'a>(
+        &'a self,
+        service: &'a Service,
+    ) -> BoxFuture<'a, Result<Vec<Rollout>, PlatformError>> {
+        rollouts::newest(&self.client, service).boxed()
+    }
+
+    fn rollout<'a>(
+        &'a self,
+        service: &'a Service,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Rollout>, PlatformError>> {
+        rollouts::one(&self.client, service, id).boxed()
+    }
+
+    fn circumstances<'a>(
+        &'a self,
+        service: &'a Service,
+    ) -> BoxFuture<'a, Result<Circumstances, PlatformError>> {
+        circumstances::of(&self.client, service).boxed()
+    }
+
+    fn stop_automatic_deploys<'a>(
+        &'a self,
+        service: &'a Service,
+        begin_by: Instant,
+    ) -> BoxFuture<'a, Result<(), MutationError>> {
+        changes::stop_automatic_deploys(&self.writer, service, begin_by).boxed()
+    }
+
+    fn roll_back<'a>(
+        &'a self,
+        service: &'a Service,
+        to: &'a str,
+        begin_by: Instant,
+    ) -> BoxFuture<'a, Result<Accepted, MutationError>> {
+        changes::roll_back(&self.writer, service, to, begin_by).boxed()
+    }
+
+    fn deploy<'a>(
+        &'a self,
+        service: &'a Service,
+        revision: &'a Revision,
+        begin_by: Instant,
+    ) -> BoxFuture<'a, Result<Accepted, MutationError>> {
+        changes::deploy(&self.client, &self.writer, service, revision, begin_by).boxed()
     }
 }
 

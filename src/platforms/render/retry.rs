@@ -39,7 +39,9 @@ pub(super) fn next(failure: &Failure, failed_tries: u32, jitter: f64) -> Next {
             retry_after,
             ..
         } => Next::RetryAfter(retry_after.unwrap_or(backoff)),
-        Failure::TimedOut | Failure::Connection(_) => Next::RetryAfter(backoff),
+        Failure::TimedOut | Failure::NotConnected(_) | Failure::Connection(_) => {
+            Next::RetryAfter(backoff)
+        }
         Failure::Status { .. } | Failure::TooLong | Failure::Shape { .. } => Next::GiveUp,
     }
 }

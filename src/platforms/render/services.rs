@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::{
     client::{Call, Client, Route},
-    is_identifier, wire,
+    is_identifier, text, wire,
     wire::ServiceItem,
 };
 use crate::platforms::{MalformedReply, PlatformError, Service, ServiceReference};
@@ -119,7 +119,8 @@ fn accepted(call: &Call<'_>, service: wire::Service) -> Result<Service, Platform
     if !is_identifier(&service.id) {
         return Err(call.malformed(MalformedReply::Identifier));
     }
-    let label = match service.name {
+    let name = service.name.filter(|name| !text::may_hold_a_key(name));
+    let label = match name {
         Some(name) => format!("{name} ({})", service.id),
         None => service.id.clone(),
     };

@@ -3,6 +3,9 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::platforms::Phase;
 
 /// A page of a list.
 #[derive(Debug)]
@@ -43,6 +46,36 @@ pub(super) struct Service {
     pub(super) owner_id: Option<String>,
 }
 
+/// A service, as far as it matters for changing it. What is not of the expected type is as if it were missing.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Configuration {
+    pub(super) id: String,
+    pub(super) r#type: Option<String>,
+    #[serde(default)]
+    pub(super) auto_deploy: Value,
+    #[serde(default)]
+    pub(super) auto_deploy_trigger: Value,
+    #[serde(default)]
+    pub(super) suspended: Value,
+    #[serde(default)]
+    pub(super) suspenders: Value,
+    #[serde(default)]
+    pub(super) repo: Value,
+    #[serde(default)]
+    pub(super) image_path: Value,
+    #[serde(default)]
+    pub(super) registry_credential: Value,
+    #[serde(default)]
+    pub(super) service_details: Value,
+}
+
+/// Anything, of which no more is asked than whether it has an id.
+#[derive(Debug, Deserialize)]
+pub(super) struct OnlyId {
+    pub(super) id: Option<String>,
+}
+
 /// An item of the list of deploys.
 #[derive(Debug, Deserialize)]
 pub(super) struct DeployItem {
@@ -61,9 +94,13 @@ impl Item for DeployItem {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Deploy {
     pub(super) id: String,
-    pub(super) status: Option<DeployStatus>,
+    #[serde(default, deserialize_with = "phase")]
+    pub(super) status: Option<Phase>,
+    pub(super) trigger: Option<String>,
     pub(super) commit: Option<Commit>,
     pub(super) image: Option<Image>,
+    #[serde(default, deserialize_with = "timestamp")]
+    pub(super) created_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "timestamp")]
     pub(super) finished_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "timestamp")]
@@ -84,35 +121,19 @@ pub(super) struct Image {
     pub(super) sha: Option<String>,
 }
 
-/// Where a deploy stands, as far as a reader of what is live has to know.
-#[derive(Debug, PartialEq, Eq, Deserialize)]
-#[serde(from = "String")]
-pub(super) enum DeployStatus {
-    /// It serves.
-    Live,
-    /// It does not serve, not any more, or not yet.
-    NotLive,
-    /// A word that came after this was written.
-    Other(String),
-}
-
-impl From<String> for DeployStatus {
-    fn from(status: String) -> Self {
-        match status.as_str() {
-            "live" => Self::Live,
-            "created"
-            | "queued"
-            | "build_in_progress"
-            | "pre_deploy_in_progress"
-            | "update_in_progress"
-            | "deactivated"
-            | "build_failed"
-            | "pre_deploy_failed"
-            | "update_failed"
-            | "canceled" => Self::NotLive,
-            _ => Self::Other(status),
-        }
-    }
+/// Where a deploy stands, by Render's word for it.
+fn phase<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Phase>, D::Error> {
+    let status = Option::<String>::deserialize(deserializer)?;
+    Ok(status.map(|status| match status.as_str() {
+        "created" | "queued" => Phase::Waiting,
+        "build_in_progress" | "pre_deploy_in_progress" | "update_in_progress" => Phase::InProgress,
+        "live" => Phase::Live,
+        "deactivated" => Phase::Replaced,
+        "build_failed" | "pre_deploy_failed" | "update_failed" => Phase::Failed,
+        "canceled" => Phase::Canceled,
+        // A word that came after this was written.
+        _ => Phase::Unknown,
+    }))
 }
 
 /// A time that nothing depends on: one that cannot be read is none.
@@ -152,10 +173,40 @@ mod tests {
     }
 
     #[test]
-    fn a_status_of_tomorrow_is_neither_live_nor_an_error() {
-        let items =
-            deploys(r#"[{"deploy": {"id": "dep-1", "status": "live_partially"}}]"#).unwrap();
-        let status = items[0].deploy.as_ref().unwrap().status.as_ref().unwrap();
-        assert_eq!(*status, DeployStatus::Other("live_partially".to_owned()));
+    fn every_status_of_the_description_has_its_phase() {
+        let description = include_str!("../../../tests/data/render-openapi.json");
+        let description: Value = serde_json::from_str(description).unwrap();
+        let statuses = &description["components"]["schemas"]["deployStatus"]["enum"];
+        for status in statuses.as_array().unwrap() {
+            let phase = phase(status.clone()).unwrap().unwrap();
+            assert_ne!(phase, Phase::Unknown, "{status}");
+            let over = [
+                "deactivated",
+                "build_failed",
+                "pre_deploy_failed",
+                "update_failed",
+                "canceled",
+            ];
+            assert_eq!(phase.is_over(), over.contains(&status.as_str().unwrap()));
+        }
+        assert_eq!(statuses.as_array().unwrap().len(), 11);
+    }
+
+    #[test]
+    fn a_status_of_tomorrow_is_neither_an_end_nor_an_error() {
+        for status in ["live_partially", "", "LIVE"] {
+            let phase = phase(Value::from(status)).unwrap().unwrap();
+            assert_eq!(phase, Phase::Unknown, "{status}");
+        }
+    }
+
+    #[test]
+    fn of_a_service_everything_but_the_id_may_be_missing_or_of_another_type() {
+        for json in [
+            r#"{"id": "srv-1"}"#,
+            r#"{"id": "srv-1", "type": null, "autoDeploy": false, "suspenders": null, "serviceDetails": []}"#,
+        ] {
+            assert!(serde_json::from_str::<Configuration>(json).is_ok());
+        }
     }
 }

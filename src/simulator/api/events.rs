@@ -1,11 +1,15 @@
 //! `/services/{serviceId}/events`: what happened to a service.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 
 use super::services;
 use crate::simulator::{
-    answer::Refusal, keys::Reach, paging::Page, query::Query, wire, world::World,
+    answer::{Answer, Refusal},
+    keys::Reach,
+    paging::Page,
+    query::Query,
+    wire,
+    world::World,
 };
 
 /// How far back the list reaches when the call does not say.
@@ -18,7 +22,7 @@ pub(super) fn list(
     service: &str,
     query: &Query,
     now: Timestamp,
-) -> Result<Value, Refusal> {
+) -> Result<Answer, Refusal> {
     let service = services::find(world, reach, service)?;
     let page = Page::of(query)?;
     let wanted_type = query.single("type")?;
@@ -26,10 +30,11 @@ pub(super) fn list(
     let ends = query.time("endTime")?;
     let wanted = world.events.iter().filter(|event| {
         event.service_id == service.id
+            && world.is_shown(event.timestamp, now)
             && wanted_type.is_none_or(|wanted| wanted == event.r#type)
             && event.timestamp >= starts
             && ends.is_none_or(|ends| event.timestamp <= ends)
     });
     let items = wanted.map(|event| (event.timestamp, event.id.as_str(), event));
-    Ok(page.cut("event", items, wire::event))
+    Ok(Answer::ok(page.cut("event", items, wire::event)))
 }

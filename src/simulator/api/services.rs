@@ -1,14 +1,20 @@
 //! `/services`: what runs in the workspaces that a key reaches.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::not_found;
 use crate::simulator::{
-    answer::Refusal, keys::Reach, model::Service, paging::Page, query::Query, wire, world::World,
+    answer::{Answer, Refusal},
+    keys::Reach,
+    model::Service,
+    paging::Page,
+    query::{Query, invalid},
+    wire,
+    world::World,
 };
 
 /// `GET /services`.
-pub(super) fn list(world: &World, reach: &Reach, query: &Query) -> Result<Value, Refusal> {
+pub(super) fn list(world: &World, reach: &Reach, query: &Query) -> Result<Answer, Refusal> {
     let page = Page::of(query)?;
     let filter = Filter {
         names: query.joined("name")?,
@@ -27,20 +33,21 @@ pub(super) fn list(world: &World, reach: &Reach, query: &Query) -> Result<Value,
             && updated.holds(service.updated_at)
     });
     let items = wanted.map(|service| (service.created_at, service.id.as_str(), service));
-    Ok(page.cut("service", items, wire::service))
+    Ok(Answer::ok(page.cut("service", items, wire::service)))
 }
 
 /// `GET /services/{serviceId}`.
-pub(super) fn get(world: &World, reach: &Reach, service: &str) -> Result<Value, Refusal> {
-    find(world, reach, service).map(wire::service)
+pub(super) fn get(world: &World, reach: &Reach, service: &str) -> Result<Answer, Refusal> {
+    find(world, reach, service).map(|service| Answer::ok(wire::service(service)))
 }
 
 /// `GET /services/{serviceId}/instances`.
-pub(super) fn instances(world: &World, reach: &Reach, service: &str) -> Result<Value, Refusal> {
+pub(super) fn instances(world: &World, reach: &Reach, service: &str) -> Result<Answer, Refusal> {
     let service = find(world, reach, service)?;
-    Ok(world
-        .serving(service)
-        .map_or_else(|| json!([]), |live| wire::instances(service, live)))
+    let instances = world
+        .shown_serving(service)
+        .map_or_else(|| json!([]), |live| wire::instances(service, live));
+    Ok(Answer::ok(instances))
 }
 
 /// The service, if the key reaches it. One out of reach is as if it were not there.
@@ -54,6 +61,25 @@ pub(super) fn find<'world>(
         .iter()
         .find(|service| service.id == wanted && reach.covers(&service.owner_id))
         .ok_or_else(|| not_found("service", wanted))
+}
+
+/// The same for what a suspended service does not do.
+pub(super) fn find_active<'world>(
+    world: &'world World,
+    reach: &Reach,
+    wanted: &str,
+) -> Result<&'world Service, Refusal> {
+    let service = find(world, reach, wanted)?;
+    active(service).map(|()| service)
+}
+
+/// Refuses what a suspended service does not do.
+pub(super) fn active(service: &Service) -> Result<(), Refusal> {
+    if service.suspenders.is_empty() {
+        Ok(())
+    } else {
+        Err(invalid("the service is suspended"))
+    }
 }
 
 /// What a service has to be; an empty list admits all.

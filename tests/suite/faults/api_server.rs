@@ -11,7 +11,7 @@ use crate::support::{
     target::Target,
 };
 
-const WATCH_FAILED: &str = "the watch of DeploymentValidations failed";
+const WATCH_FAILED: &str = "the watch of deploymentvalidations failed";
 
 /// The watch pauses for at most half a minute between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(40);

@@ -82,7 +82,7 @@ async fn an_api_server_that_answers_nothing_for_a_while_costs_only_that_while() 
         if retries >= 2.0 { Ok(()) } else { Err(retries) }
     })
     .await;
-    let lines = "the watch of DeploymentValidations failed";
+    let lines = "the watch of deploymentvalidations failed";
     until_logged(&scenario.controller, lines, 1).await;
     effort.is_bounded(&scenario.controller, 2).await;
     proxy.set(Mode::Pass);

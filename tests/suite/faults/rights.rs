@@ -63,7 +63,7 @@ async fn lost_rights_cost_what_they_allow_and_nothing_more() {
         .unwrap();
     let effort = Effort::of(&scenario.controller).await;
     target.answer(503, &json!({}));
-    let denied = "the watch of DeploymentValidations failed";
+    let denied = "the watch of deploymentvalidations failed";
     let lines = logged(&scenario.controller, denied);
     until_logged(&scenario.controller, denied, 2).await;
     until_requested(&target, 3).await;

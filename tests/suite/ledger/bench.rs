@@ -104,6 +104,7 @@ impl Bench for File {
 
 /// `Rollback` objects in a namespace of the shared control plane.
 pub struct Cluster {
+    /// The administrator's.
     pub client: Client,
     namespace: String,
     ledger: RollbackLedger,
@@ -115,7 +116,7 @@ impl Cluster {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    /// A ledger of the administrator's on the API server at `server`.
+    /// A ledger on the API server at `server`.
     pub async fn through(server: &str) -> RollbackLedger {
         RollbackLedger::new(client(server).await, |_, status| status)
     }
@@ -165,13 +166,15 @@ pub fn new_uid() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
 
-/// A client as the controller makes it, with the administrator's rights.
+/// A client as the controller makes it, with the controller's rights: nobody else may write a plan.
 pub async fn client(server: &str) -> Client {
-    let facts = &ControlPlane::shared().facts;
-    let kubeconfig = fs::read_to_string(&facts.kubeconfig).unwrap();
+    let plane = ControlPlane::shared();
+    // Sets up TLS for this process.
+    drop(plane.client().await);
+    let kubeconfig = plane.kubeconfig_of("plumbline-system", "plumbline", server, None);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kubeconfig");
-    fs::write(&path, kubeconfig.replace(&facts.server, server)).unwrap();
+    fs::write(&path, kubeconfig).unwrap();
     let connection = connect(Some(&path), Duration::from_mins(1)).await;
     connection.unwrap().client
 }

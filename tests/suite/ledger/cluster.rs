@@ -109,12 +109,12 @@ async fn the_conditions_are_filled_in_before_a_status_is_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_others_say_in_a_status_is_left_to_them() {
+async fn conditions_of_others_are_left_to_them_and_our_own_fields_are_taken_back() {
     let bench = Cluster::start().await;
     let attempt = bench.recorded("web-1").await;
     let patch = json!({
         "apiVersion": "plumbline.dev/v1alpha1", "kind": "Rollback", "metadata": {"name": "web-1"},
-        "status": {"conditions": [{
+        "status": {"message": "theirs", "conditions": [{
             "type": "example.org/Announced", "status": "True", "reason": "Said", "message": "",
             "lastTransitionTime": "2026-01-01T00:00:00Z",
         }]},
@@ -133,8 +133,9 @@ async fn what_others_say_in_a_status_is_left_to_them() {
     );
     let attempt = bench.read(&attempt.name).await.unwrap();
     bench.ledger().advance(&attempt, wanted).await.unwrap();
-    let conditions = object(&bench, "web-1").await.status.unwrap().conditions;
-    assert_eq!(conditions.len(), 1, "{conditions:?}");
+    let status = object(&bench, "web-1").await.status.unwrap();
+    assert_eq!(status.message, "asked");
+    assert_eq!(status.conditions.len(), 1, "{status:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -109,14 +109,6 @@ async fn a_place_where_no_file_can_be_is_told() {
     );
 }
 
-#[tokio::test]
-async fn a_path_is_never_taken_for_a_url() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("file:attempts.db?mode=memory");
-    open(&path).await.close().await;
-    assert!(fs::metadata(&path).unwrap().len() > 0);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_file_can_be_opened_by_several_at_once() {
     for round in 0..20 {

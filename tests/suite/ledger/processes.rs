@@ -57,7 +57,7 @@ fn start(bench: &File, claimant: &str, attempts: usize) -> Child {
         .env(ATTEMPTS, attempts.to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::inherit())
         .spawn()
         .unwrap()
 }
@@ -87,7 +87,7 @@ async fn of_two_processes_exactly_one_owns_each_attempt() {
     let children = ["one", "two"].map(|claimant| {
         let mut child = start(&bench, claimant, COUNT);
         spawn_blocking(move || {
-            let owned = owned(&mut child, COUNT);
+            let owned = owned(&mut child, usize::MAX);
             assert!(child.wait().unwrap().success());
             (claimant, owned)
         })

@@ -8,67 +8,19 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, response::Response};
+use axum::{Router, body::Body};
 use futures::stream;
-use http::{StatusCode, Uri, header};
-use plumbline::platforms::{MalformedReply, Outage, PlatformError, Refusal, Release};
+use http::{StatusCode, header};
+use plumbline::platforms::{MalformedReply, Outage, PlatformError, Refusal};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
+use tokio::{net::TcpListener, time::Instant};
 
-use super::render::{KEY, PATIENCE, hub, target};
+use super::{
+    render::{KEY, PATIENCE, hub, target},
+    stub::{Stub, answer},
+};
 
 const SERVICE: &str = "srv-00000000000000000001";
-
-/// A server with one answer for each path.
-struct Stub {
-    base: String,
-    calls: Arc<AtomicUsize>,
-    server: JoinHandle<()>,
-}
-
-impl Stub {
-    async fn start(answer: impl Fn(&Uri) -> Response + Clone + Send + Sync + 'static) -> Self {
-        let calls = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&calls);
-        let app = Router::new().fallback(move |uri: Uri| {
-            counted.fetch_add(1, Ordering::SeqCst);
-            let answer = answer(&uri);
-            async move { answer }
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}/v1", listener.local_addr().unwrap());
-        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self {
-            base,
-            calls,
-            server,
-        }
-    }
-
-    async fn read(&self, name: &str) -> Result<Release, PlatformError> {
-        self.read_in(None, name).await
-    }
-
-    async fn read_in(&self, owner: Option<&str>, name: &str) -> Result<Release, PlatformError> {
-        let (hub, _) = hub(&self.base, PATIENCE);
-        let observer = hub.observer(&target(KEY, owner, &[name])).unwrap();
-        observer.observe(Instant::now()).await
-    }
-
-    fn calls(&self) -> usize {
-        self.calls.load(Ordering::SeqCst)
-    }
-}
-
-impl Drop for Stub {
-    fn drop(&mut self) {
-        self.server.abort();
-    }
-}
-
-fn answer(body: impl Into<Body>) -> Response {
-    Response::new(body.into())
-}
 
 fn service(id: &str, name: &str) -> Value {
     json!({"service": {"id": id, "name": name, "ownerId": "tea-1"}, "cursor": "c"})
@@ -76,7 +28,7 @@ fn service(id: &str, name: &str) -> Value {
 
 /// The error of a platform that finds the service and lists its deploys like this.
 async fn malformed(deploys: impl Fn() -> Body + Clone + Send + Sync + 'static) -> MalformedReply {
-    let stub = Stub::start(move |uri| match uri.path() {
+    let stub = Stub::start(move |_, uri| match uri.path() {
         "/v1/services" => answer(json!([service(SERVICE, "api")]).to_string()),
         _ => answer(deploys()),
     })
@@ -99,7 +51,7 @@ async fn an_id_that_is_none_is_never_used() {
         "",
     ] {
         let list = json!([service(id, "api")]).to_string();
-        let stub = Stub::start(move |_| answer(list.clone())).await;
+        let stub = Stub::start(move |_, _| answer(list.clone())).await;
         let error = stub.read("api").await.unwrap_err();
         let refused = matches!(
             error,
@@ -122,7 +74,7 @@ async fn an_id_that_is_none_is_never_used() {
 #[tokio::test]
 async fn another_service_than_the_one_asked_for_is_not_taken_for_it() {
     let other = service("srv-00000000000000000002", "api")["service"].to_string();
-    let stub = Stub::start(move |_| answer(other.clone())).await;
+    let stub = Stub::start(move |_, _| answer(other.clone())).await;
     let error = stub.read(SERVICE).await.unwrap_err();
     assert!(
         matches!(error, PlatformError::Malformed { .. }),
@@ -164,7 +116,7 @@ async fn a_list_without_end_is_left() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let stub = Stub::start(|_| {
+    let stub = Stub::start(|_, _| {
         let mut response = answer(Body::empty());
         *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
         let elsewhere = header::HeaderValue::from_static("/elsewhere");
@@ -193,7 +145,7 @@ async fn of_names_that_resemble_each_other_only_the_same_one_counts() {
         service("srv-3", "API")
     ]);
     let alike = alike.to_string();
-    let stub = Stub::start(move |uri| match uri.path() {
+    let stub = Stub::start(move |_, uri| match uri.path() {
         "/v1/services" => answer(alike.clone()),
         "/v1/services/srv-1/deploys" => answer(live.clone()),
         other => panic!("{other}"),
@@ -205,7 +157,7 @@ async fn of_names_that_resemble_each_other_only_the_same_one_counts() {
 #[tokio::test]
 async fn a_name_that_two_services_have_is_for_a_person_to_set_right() {
     let twins = json!([service("srv-1", "api"), service("srv-2", "api")]).to_string();
-    let stub = Stub::start(move |_| answer(twins.clone())).await;
+    let stub = Stub::start(move |_, _| answer(twins.clone())).await;
     let error = stub.read("api").await.unwrap_err();
     assert!(
         matches!(error, PlatformError::ServiceAmbiguous(_)),
@@ -217,14 +169,14 @@ async fn a_name_that_two_services_have_is_for_a_person_to_set_right() {
 #[tokio::test]
 async fn a_filter_by_workspace_that_the_platform_ignores_is_made_up_for() {
     let foreign = json!([service("srv-1", "api")]).to_string();
-    let stub = Stub::start(move |_| answer(foreign.clone())).await;
+    let stub = Stub::start(move |_, _| answer(foreign.clone())).await;
     let error = stub.read_in(Some("tea-2"), "api").await.unwrap_err();
     assert!(
         matches!(error, PlatformError::WrongWorkspace(_)),
         "{error:?}"
     );
     let ownerless = json!([{"service": {"id": "srv-1", "name": "api"}}]).to_string();
-    let stub = Stub::start(move |_| answer(ownerless.clone())).await;
+    let stub = Stub::start(move |_, _| answer(ownerless.clone())).await;
     let error = stub.read_in(Some("tea-2"), "api").await.unwrap_err();
     assert!(
         matches!(error, PlatformError::Malformed { .. }),
@@ -260,7 +212,7 @@ async fn one_connection_makes_a_bounded_number_of_calls_at_a_time() {
 #[tokio::test]
 async fn a_platform_that_drips_is_given_up_in_time() {
     let timeout = Duration::from_secs(1);
-    let stub = Stub::start(|_| {
+    let stub = Stub::start(|_, _| {
         let drip = stream::unfold((), |()| async {
             tokio::time::sleep(Duration::from_millis(50)).await;
             Some((Ok::<_, std::io::Error>(" "), ()))
@@ -268,7 +220,7 @@ async fn a_platform_that_drips_is_given_up_in_time() {
         answer(Body::from_stream(drip))
     })
     .await;
-    let (hub, _) = hub(&stub.base, timeout);
+    let (hub, _) = hub(stub.base(), timeout);
     let observer = hub.observer(&target(KEY, None, &["api"])).unwrap();
     let began = Instant::now();
     let error = observer.observe(began).await.unwrap_err();

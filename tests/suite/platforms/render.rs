@@ -4,7 +4,8 @@ use std::{sync::Once, time::Duration};
 
 use plumbline::{
     platforms::{
-        Hub, Observer, PlatformMetrics, PlatformSettings, RenderSettings, RenderTarget, Target,
+        Hub, Observer, Operator, PlatformMetrics, PlatformSettings, RenderSettings, RenderTarget,
+        Target,
     },
     simulator::{
         Control, Effect, Fault, NewDeploy, NewKey, NewService, Options, Route, Running, Simulator,
@@ -85,6 +86,11 @@ impl Render {
     /// What reads these services.
     pub fn observer(&self, services: &[&str]) -> Observer {
         self.hub.observer(&target(KEY, None, services)).unwrap()
+    }
+
+    /// What asks for, and changes, these services.
+    pub fn operator(&self, services: &[&str]) -> Operator {
+        self.hub.operator(&target(KEY, None, services)).unwrap()
     }
 
     /// Calls of the routes for finding a service by name, by id, and for its deploys.

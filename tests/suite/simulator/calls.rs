@@ -110,6 +110,39 @@ impl Api {
             .await
     }
 
+    /// Sends a POST with a body, or without one if it is null.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.write(Method::POST, path, body).await.unwrap()
+    }
+
+    /// Sends a call that changes something with [`KEY`].
+    pub async fn write(&self, method: Method, path: &str, body: &Value) -> Result<Answer, String> {
+        let authorization = format!("Bearer {KEY}");
+        let headers = [
+            ("authorization", authorization.as_str()),
+            ("content-type", "application/json"),
+        ];
+        let text = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        self.send(method, &format!("/v1{path}"), &headers, &text)
+            .await
+    }
+
+    /// The statuses of a service's deploys as the API tells them, newest first.
+    pub async fn statuses(&self, service: &str) -> Vec<String> {
+        let list = self
+            .get(&format!("/services/{service}/deploys"))
+            .await
+            .json();
+        let items = list.as_array().unwrap().iter();
+        items
+            .map(|item| item["deploy"]["status"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
     /// Sends anything.
     pub async fn send(
         &self,

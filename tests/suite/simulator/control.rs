@@ -234,6 +234,27 @@ async fn a_seed_that_contradicts_itself_does_not_start() {
     assert_eq!(source, ControlError::NameTaken("api".to_owned()));
 }
 
+/// The example of the documentation is a first state.
+#[tokio::test]
+async fn the_documented_first_state_is_one() {
+    let page = include_str!("../../../docs/simulator.md");
+    let (_, rest) = page.split_once("```yaml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), example).unwrap();
+    let options = Options {
+        seed: Seed::read(file.path()).unwrap(),
+        ..Options::default()
+    };
+    let running = Simulator::start(options).await.unwrap();
+    let control = running.control();
+    assert_eq!(control.databases()[0].name, "main");
+    let deploys = control.deploys("api").unwrap();
+    assert_eq!(deploys[0].status, DeployStatus::BuildInProgress);
+    assert_eq!(deploys[1].status, DeployStatus::Live);
+    running.shutdown().await.unwrap();
+}
+
 #[test]
 fn a_seed_file_is_read_or_named_in_the_error() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/simulator/example.yaml");

@@ -5,10 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use plumbline::simulator::Route;
 use serde_json::Value;
 
-use super::{
-    description::{DEPARTURES, Description},
-    sweep::{Seen, Sweep},
-};
+use super::sweep::{Seen, Sweep};
+use crate::support::description::{DEPARTURES, Description};
 
 fn faults(seen: &[Seen], description: &Description) -> Vec<String> {
     let mut alike: BTreeMap<(Route, u16), Vec<&Value>> = BTreeMap::new();
@@ -18,7 +16,7 @@ fn faults(seen: &[Seen], description: &Description) -> Vec<String> {
     }
     let of_each = alike.into_iter().flat_map(|((route, status), bodies)| {
         let path = route.path().trim_start_matches("/v1");
-        description.faults_of(path, status, &bodies)
+        description.faults_of(route.method().as_str(), path, status, &bodies)
     });
     of_each.collect()
 }
@@ -57,12 +55,20 @@ async fn every_answer_is_as_described() {
 fn assert_swept(seen: &[Seen]) {
     let statuses: BTreeSet<_> = seen.iter().map(|seen| (seen.route, seen.status)).collect();
     for route in Route::ALL {
-        for status in [200, 401, 406, 429] {
+        for status in [401, 406, 429] {
             assert!(
                 statuses.contains(&(route, status)),
                 "no {status} of {route:?}"
             );
         }
+        let mut done = statuses.iter().filter(|(of, _)| *of == route);
+        assert!(
+            done.any(|(_, status)| (200..300).contains(status)),
+            "no success of {route:?}"
+        );
+    }
+    for status in [201, 202] {
+        assert!(statuses.contains(&(Route::StartDeploy, status)));
     }
     let description = Description::with(&[], false);
     let values = |route: Route, pointer: &str| -> BTreeSet<String> {
@@ -80,6 +86,11 @@ fn assert_swept(seen: &[Seen]) {
             "/components/schemas/deployStatus",
         ),
         (Route::ListDeploys, "/0/deploy/trigger", deploy),
+        (
+            Route::GetDatabase,
+            "/status",
+            "/components/schemas/databaseStatus",
+        ),
         (
             Route::GetService,
             "/type",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use plumbline::simulator::{Bucket, Limit, NewKey};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::calls::{Answer, Api};
 
@@ -80,5 +80,76 @@ async fn keys_do_not_use_up_one_another_s_budget() {
     api.control().accept_key(&other).unwrap();
     let answer = api.send(Method::GET, "/v1/owners", &headers, "").await;
     assert_eq!(answer.unwrap().status, StatusCode::OK);
+    api.end().await;
+}
+
+#[tokio::test]
+async fn what_deploys_or_sets_a_service_is_counted_for_each_service_and_the_rest_for_each_key() {
+    let api = Api::start().await;
+    let (one, other) = (api.service("one"), api.service("other"));
+    let target = api.live(&one);
+    let other_key = NewKey {
+        key: "rnd_other".to_owned(),
+        workspaces: None,
+    };
+    api.control().accept_key(&other_key).unwrap();
+    let path = format!("/services/{one}");
+    let rollback = json!({ "deployId": target });
+    let calls = [
+        (Method::PATCH, String::new(), json!({"autoDeploy": "no"})),
+        (Method::POST, "/deploys".to_owned(), json!({})),
+        (Method::POST, "/rollback".to_owned(), rollback),
+        (
+            Method::POST,
+            "/scale".to_owned(),
+            json!({"numInstances": 2}),
+        ),
+        (Method::POST, "/suspend".to_owned(), Value::Null),
+        (Method::POST, "/resume".to_owned(), Value::Null),
+    ];
+    for (used, (method, end, body)) in calls.iter().enumerate() {
+        let path = format!("{path}{end}");
+        let answer = api.write(method.clone(), &path, body).await.unwrap();
+        assert!(answer.status.is_success(), "{end}: {answer:?}");
+        let remaining = (9 - used).to_string();
+        assert_eq!(left(&answer), ("10", remaining.as_str(), "60"), "{end}");
+    }
+    for _ in 0..4 {
+        api.post(&format!("{path}/resume"), &Value::Null).await;
+    }
+    let headers = [("authorization", "Bearer rnd_other")];
+    let refused = format!("/v1{path}/suspend");
+    let refused = api.send(Method::POST, &refused, &headers, "").await;
+    let refused = refused.unwrap();
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.json(), json!({"error": "rate limit exceeded"}));
+    assert_eq!(api.get(&path).await.json()["suspenders"], json!([]));
+    let other = format!("/services/{other}/suspend");
+    assert_eq!(
+        left(&api.post(&other, &Value::Null).await),
+        ("10", "9", "60")
+    );
+    let restart = api.post(&format!("{path}/restart"), &Value::Null).await;
+    assert_eq!(left(&restart), ("30", "29", "60"));
+    api.clock.advance(Duration::from_mins(1));
+    let again = api.post(&format!("{path}/suspend"), &Value::Null).await;
+    assert_eq!(again.status, StatusCode::ACCEPTED);
+    api.end().await;
+}
+
+#[tokio::test]
+async fn a_refused_change_is_not_made() {
+    let api = Api::start().await;
+    let service = api.service("api");
+    let none = Limit {
+        calls: 0,
+        window_seconds: 60,
+    };
+    api.control().set_limit(Bucket::Deploys, none).unwrap();
+    let path = format!("/services/{service}/deploys");
+    let refused = api.post(&path, &json!({})).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(api.control().mutations(), []);
+    assert_eq!(api.control().deploys(&service).unwrap(), []);
     api.end().await;
 }

@@ -21,18 +21,6 @@ fn phases(phases: &[(DeployStatus, f64)]) -> NewDeploy {
     }
 }
 
-/// The statuses of a service's deploys as the API tells them, newest first.
-async fn statuses(api: &Api, service: &str) -> Vec<String> {
-    let list = api
-        .get(&format!("/services/{service}/deploys"))
-        .await
-        .json();
-    let items = list.as_array().unwrap().iter();
-    items
-        .map(|item| item["deploy"]["status"].as_str().unwrap().to_owned())
-        .collect()
-}
-
 #[tokio::test]
 async fn a_deploy_builds_then_starts_and_then_replaces_the_live_one() {
     let api = Api::start().await;
@@ -45,27 +33,15 @@ async fn a_deploy_builds_then_starts_and_then_replaces_the_live_one() {
     let early = api.get(&path).await.json();
     assert_eq!(early["finishedAt"], Value::Null);
     assert_eq!(early["startedAt"], early["createdAt"]);
-    assert_eq!(
-        statuses(&api, &service).await,
-        ["build_in_progress", "live"]
-    );
+    assert_eq!(api.statuses(&service).await, ["build_in_progress", "live"]);
     start(19);
-    assert_eq!(
-        statuses(&api, &service).await,
-        ["build_in_progress", "live"]
-    );
+    assert_eq!(api.statuses(&service).await, ["build_in_progress", "live"]);
     start(1);
-    assert_eq!(
-        statuses(&api, &service).await,
-        ["update_in_progress", "live"]
-    );
+    assert_eq!(api.statuses(&service).await, ["update_in_progress", "live"]);
     start(9);
-    assert_eq!(
-        statuses(&api, &service).await,
-        ["update_in_progress", "live"]
-    );
+    assert_eq!(api.statuses(&service).await, ["update_in_progress", "live"]);
     start(1);
-    assert_eq!(statuses(&api, &service).await, ["live", "deactivated"]);
+    assert_eq!(api.statuses(&service).await, ["live", "deactivated"]);
     assert_eq!(
         api.get(&path).await.json()["finishedAt"],
         "2026-01-01T00:00:30Z"
@@ -154,7 +130,7 @@ async fn a_workspace_that_overrides_cancels_what_runs() {
         api.control().start_deploy(&service, &new).unwrap();
     }
     let expected = ["build_in_progress", "canceled", "canceled"];
-    assert_eq!(statuses(&api, &service).await, expected);
+    assert_eq!(api.statuses(&service).await, expected);
     api.end().await;
 }
 
@@ -170,7 +146,7 @@ async fn a_deploy_that_is_live_at_once_takes_the_place_of_all_others() {
     api.live(&service);
     api.clock.advance(Duration::from_mins(10));
     let expected = ["live", "canceled", "canceled", "deactivated"];
-    assert_eq!(statuses(&api, &service).await, expected);
+    assert_eq!(api.statuses(&service).await, expected);
     api.end().await;
 }
 
@@ -188,12 +164,12 @@ async fn a_status_that_was_set_by_hand_stays_and_holds_up_the_queue() {
     set(PreDeployInProgress);
     api.clock.advance(Duration::from_hours(3));
     assert_eq!(
-        statuses(&api, &service).await,
+        api.statuses(&service).await,
         ["queued", "pre_deploy_in_progress"]
     );
     set(Canceled);
     assert_eq!(
-        statuses(&api, &service).await,
+        api.statuses(&service).await,
         ["build_in_progress", "canceled"]
     );
     api.end().await;
@@ -208,9 +184,9 @@ async fn a_rollback_does_not_build() {
         ..NewDeploy::default()
     };
     api.control().start_deploy(&service, &rollback).unwrap();
-    assert_eq!(statuses(&api, &service).await, ["update_in_progress"]);
+    assert_eq!(api.statuses(&service).await, ["update_in_progress"]);
     api.clock.advance(Duration::from_secs(10));
-    assert_eq!(statuses(&api, &service).await, ["live"]);
+    assert_eq!(api.statuses(&service).await, ["live"]);
     api.end().await;
 }
 

@@ -2,22 +2,24 @@
 
 use std::time::Duration;
 
-use http::Method;
 use plumbline::simulator::{
     Bucket, DeployStatus, Limit, NewDeploy, NewService, Phase, Route, ServiceType, Suspender,
     Trigger,
 };
 use serde_json::Value;
 
-use super::{
-    calls::{Api, KEY},
-    description::Description,
-};
+mod changes;
+mod data;
+mod refusals;
+
+use super::calls::{Api, KEY};
+use crate::support::requests::validate_request;
 
 /// An answer and what was asked.
 pub struct Seen {
     pub route: Route,
     pub status: u16,
+    /// Null if there was none.
     pub body: Value,
 }
 
@@ -25,6 +27,8 @@ pub struct Seen {
 pub struct Sweep {
     api: Api,
     services: Vec<String>,
+    database: String,
+    webhook: String,
     seen: Vec<Seen>,
 }
 
@@ -33,18 +37,45 @@ impl Sweep {
         let mut sweep = Self {
             api: Api::start().await,
             services: Vec::new(),
+            database: String::new(),
+            webhook: String::new(),
             seen: Vec::new(),
         };
+        sweep.limit(100_000);
         sweep.create_services();
         sweep.read_everything().await;
         sweep.walk_through_statuses().await;
         sweep.pass_through_every_phase().await;
         sweep.suspend_and_resume().await;
+        sweep.change_services().await;
+        sweep.change_deploys().await;
+        sweep.change_variables().await;
+        sweep.see_databases().await;
+        sweep.see_logs().await;
+        sweep.see_maintenance().await;
+        sweep.change_webhooks().await;
         sweep.filter().await;
         sweep.be_refused().await;
         sweep.exceed_the_limit().await;
         sweep.api.end().await;
         sweep.seen
+    }
+
+    /// Lets this many calls of each kind through.
+    fn limit(&self, calls: u32) {
+        let limit = Limit {
+            calls,
+            window_seconds: 60,
+        };
+        for bucket in [
+            Bucket::Reads,
+            Bucket::Deploys,
+            Bucket::Creations,
+            Bucket::Logs,
+            Bucket::Writes,
+        ] {
+            self.api.control().set_limit(bucket, limit).unwrap();
+        }
     }
 
     fn create_services(&mut self) {
@@ -195,70 +226,6 @@ impl Sweep {
         self.ask(Route::ListEvents, &path, &query).await;
     }
 
-    async fn be_refused(&mut self) {
-        let service = self.services[0].clone();
-        let missing = [
-            (Route::GetOwner, "/owners/tea-none".to_owned()),
-            (Route::GetService, "/services/srv-none".to_owned()),
-            (
-                Route::ListInstances,
-                "/services/srv-none/instances".to_owned(),
-            ),
-            (Route::ListDeploys, "/services/srv-none/deploys".to_owned()),
-            (
-                Route::GetDeploy,
-                format!("/services/{service}/deploys/dep-none"),
-            ),
-            (Route::ListEvents, "/services/srv-none/events".to_owned()),
-        ];
-        for (route, path) in missing {
-            self.get(route, &path).await;
-        }
-        let paged = [
-            (Route::ListOwners, "/owners".to_owned()),
-            (Route::ListServices, "/services".to_owned()),
-            (Route::ListDeploys, format!("/services/{service}/deploys")),
-            (Route::ListEvents, format!("/services/{service}/events")),
-        ];
-        for (route, path) in paged {
-            self.ask(route, &path, "limit=0").await;
-            self.ask(route, &path, "cursor=not one of ours").await;
-        }
-        let authorization = format!("Bearer {KEY}");
-        for (route, path) in self.every_path() {
-            self.send(route, &path, &[]).await;
-            let html = [
-                ("authorization", authorization.as_str()),
-                ("accept", "text/html"),
-            ];
-            self.send(route, &path, &html).await;
-        }
-    }
-
-    async fn exceed_the_limit(&mut self) {
-        let none = Limit {
-            calls: 0,
-            window_seconds: 60,
-        };
-        self.api.control().set_limit(Bucket::Reads, none).unwrap();
-        for (route, path) in self.every_path() {
-            self.get(route, &path).await;
-        }
-    }
-
-    fn every_path(&self) -> Vec<(Route, String)> {
-        let service = &self.services[0];
-        let owner = self.api.control().service(service).unwrap().owner_id;
-        let deploy = &self.api.control().deploys(service).unwrap()[0].id;
-        let concrete = |route: Route| {
-            let path = route.path().trim_start_matches("/v1");
-            path.replace("{ownerId}", &owner)
-                .replace("{serviceId}", service)
-                .replace("{deployId}", deploy)
-        };
-        Route::ALL.map(|route| (route, concrete(route))).to_vec()
-    }
-
     async fn read_everything(&mut self) {
         self.get(Route::ListOwners, "/owners").await;
         self.get(Route::ListServices, "/services").await;
@@ -284,42 +251,64 @@ impl Sweep {
 
     /// Asks with a query that the description knows.
     async fn ask(&mut self, route: Route, path: &str, query: &str) {
-        let description = Description::with(&[], false);
-        let described = route.path().trim_start_matches("/v1");
-        for pair in query.split('&') {
-            let name = pair.split('=').next().unwrap();
-            assert!(
-                description.takes(described, name),
-                "{described} takes no {name}"
-            );
-        }
         let query = query.replace(' ', "%20");
+        validate_request("GET", &format!("/v1{path}"), &query, None).unwrap();
         self.get(route, &format!("{path}?{query}")).await;
     }
 
     async fn get(&mut self, route: Route, path: &str) {
+        self.call(route, path, &Value::Null).await;
+    }
+
+    /// Asks for a change with a body that the description knows; the answer's status.
+    async fn change(&mut self, route: Route, path: &str, body: Value) -> u16 {
+        let method = route.method();
+        let sent = (!body.is_null()).then_some(&body);
+        validate_request(method.as_str(), &format!("/v1{path}"), "", sent).unwrap();
+        self.call(route, path, &body).await
+    }
+
+    async fn call(&mut self, route: Route, path: &str, body: &Value) -> u16 {
         let authorization = format!("Bearer {KEY}");
         let headers = [
             ("authorization", authorization.as_str()),
             ("accept", "application/json"),
+            ("content-type", "application/json"),
         ];
-        self.send(route, path, &headers).await;
+        self.send(route, path, &headers, body).await
     }
 
-    async fn send(&mut self, route: Route, path: &str, headers: &[(&str, &str)]) {
+    async fn send(
+        &mut self,
+        route: Route,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> u16 {
         let before = self.api.control().calls_of(route);
         let path = format!("/v1{path}");
+        let text = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
         let answer = self
             .api
-            .send(Method::GET, &path, headers, "")
+            .send(route.method(), &path, headers, &text)
             .await
             .unwrap();
         let after = self.api.control().calls_of(route);
         assert_eq!(after, before + 1, "{path} is no call of {route:?}");
+        let status = answer.status.as_u16();
         self.seen.push(Seen {
             route,
-            status: answer.status.as_u16(),
-            body: answer.json(),
+            status,
+            body: if answer.text.is_empty() {
+                Value::Null
+            } else {
+                answer.json()
+            },
         });
+        status
     }
 }

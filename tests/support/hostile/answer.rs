@@ -126,6 +126,11 @@ pub async fn answer(
             let body = serde_json::json!({ "head": request.head }).to_string();
             send.all(&complete(200, "", body.as_bytes())).await?;
         }
+        Behaviour::ByMethod(get, other) => {
+            let is_get = request.head.starts_with("GET ");
+            let behaviour = if is_get { get } else { other };
+            return Box::pin(answer(send.stream, request, behaviour, ledger)).await;
+        }
         Behaviour::GzipBomb(unpacked) => {
             let packed = pack(*unpacked)?;
             send.all(&complete(200, "content-encoding: gzip\r\n", &packed))

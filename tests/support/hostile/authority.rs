@@ -80,7 +80,12 @@ impl Authority {
 
     /// A good certificate for `localhost`.
     pub fn good(&self) -> Certificate {
-        self.sign(&params("localhost"))
+        self.good_for("localhost")
+    }
+
+    /// A good one for this host name or address.
+    pub fn good_for(&self, host: &str) -> Certificate {
+        self.sign(&params(host))
     }
 
     /// One whose time is over.

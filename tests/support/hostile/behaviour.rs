@@ -41,6 +41,19 @@ pub enum Behaviour {
     Echo,
     /// Answers with a gzip body that unpacks to this many bytes.
     GzipBomb(usize),
+    /// Does the first with a GET, and the second with every other request.
+    ByMethod(Box<Behaviour>, Box<Behaviour>),
+}
+
+impl Behaviour {
+    /// Whether it ever resets a connection.
+    pub fn resets(&self) -> bool {
+        match self {
+            Self::ResetInBody => true,
+            Self::ByMethod(get, other) => get.resets() || other.resets(),
+            _ => false,
+        }
+    }
 }
 
 /// A whole answer with a length.

@@ -159,7 +159,7 @@ async fn converse(
     behaviour: &Mutex<Behaviour>,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    if matches!(*behaviour.lock().unwrap(), Behaviour::ResetInBody) {
+    if behaviour.lock().unwrap().resets() {
         // Closing then sends RST instead of FIN.
         stream.set_zero_linger()?;
     }

@@ -9,6 +9,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::{
     observe::Observed,
+    rollback::{Bearing, Outlook, Standing},
     status::{Facts, compute},
     terms::Terms,
     validate,
@@ -28,6 +29,7 @@ use crate::{
     kubernetes::conditions::find,
     monitor::{SeenRelease, Snapshot},
     platforms::{LiveDeploy, Release},
+    rollback::CheckDigests,
 };
 
 const SPEC: &str = r"
@@ -48,6 +50,7 @@ struct Life {
     status: DeploymentValidationStatus,
     next: NextLook,
     now: Timestamp,
+    outlook: Outlook,
 }
 
 impl Life {
@@ -70,6 +73,20 @@ impl Life {
             status: DeploymentValidationStatus::default(),
             next: NextLook::default(),
             now,
+            outlook: Outlook {
+                rejection: None,
+                standing: Standing {
+                    status: ConditionStatus::False,
+                    reason: Reason::RollbackDisabled,
+                    message: "no policy".to_owned(),
+                    bearing: Bearing::NoneFollows(Reason::ChecksFailed),
+                    summary: None,
+                },
+                records: Vec::new(),
+                digests: CheckDigests::of(&spec.checks),
+                findings: None,
+                next: None,
+            },
         }
     }
 
@@ -119,7 +136,7 @@ impl Life {
             since,
         });
         let observed = Observed {
-            snapshot: Some(Arc::new(Snapshot {
+            snapshot: Arc::new(Snapshot {
                 generation: 1,
                 suite: self.suite.clone(),
                 board: self.board.clone(),
@@ -127,17 +144,22 @@ impl Life {
                 trouble: None,
                 stale: self.stale,
                 handled: None,
-            })),
+                confirm: false,
+            }),
             soak: Duration::from_mins(1),
             history: crate::api::HistoryLimits::default(),
+            outlook: self.outlook.clone(),
         };
-        self.write_facts(&Facts::Observed(observed))
+        self.write_facts(&Facts::Observed(Box::new(observed)))
     }
 
     fn write_facts(&mut self, facts: &Facts) -> &mut Self {
         let terms = Terms {
+            name: "web",
+            uid: "uid-1",
             generation: 1,
             now: self.now,
+            started: self.now,
             grace: Duration::from_mins(2),
         };
         (self.status, self.next) = compute(&self.status, facts, terms);

@@ -1,0 +1,175 @@
+//! Puts an attempt on record, by what the API server says now and not what the watch has told.
+
+use std::{sync::Arc, time::Duration};
+
+use k8s_openapi::jiff::Timestamp;
+use kube::{Api, ResourceExt};
+use tokio::time::timeout;
+
+use super::situation::Situation;
+use crate::{
+    api::{
+        DeploymentValidation, PolicyReference, RollbackCause, RollbackPolicy, RollbackPolicySpec,
+    },
+    controllers::{
+        context::Context,
+        outcome::Retryable,
+        rollback::{Opening, open},
+    },
+    kubernetes::client::REQUEST_TIMEOUT,
+    rollback::{
+        Decision, Proposal,
+        attribution::live_since,
+        budgeted_at, is_proven,
+        ledger::{Attempt, AttemptName, Attempts, LedgerError},
+    },
+};
+
+/// How long a person may take to approve where the age of a release is no matter.
+const APPROVAL_TIME: Duration = Duration::from_hours(24);
+
+/// Decides once more, by live reads and with nobody else recording an attempt by the same policy, and records the attempt.
+/// Gives what was decided when that is no rollback any more; `None` once one is on record.
+pub async fn issue(
+    situation: &Situation<'_>,
+    reference: &PolicyReference,
+    context: &Context,
+) -> Result<Option<Decision>, Retryable> {
+    let object = situation.object;
+    let namespace = object.namespace().unwrap_or_default();
+    let _lock = context.locks.of_policy(&namespace, &reference.name).await;
+    let Some(policy) = still_wanted(object, reference, context).await? else {
+        // The watch will tell what has changed.
+        return Ok(Some(Decision::Wait {
+            until: None,
+            reason: crate::api::Reason::IntentRecorded,
+            message: "the validation or its policy is being changed".to_owned(),
+        }));
+    };
+    let uid = object.uid().unwrap_or_default();
+    let of_policy = Attempts::OfPolicy(&reference.name);
+    let spent: Vec<Timestamp> = list(object, of_policy, context)
+        .await?
+        .iter()
+        .filter(|record| is_proven(record))
+        .filter_map(|record| budgeted_at(record))
+        .collect();
+    let records = list(object, Attempts::OfValidation(&uid), context).await?;
+    let brake = situation.brake(&context.fleet);
+    match situation.decide(Some(&policy), &records, &spent, brake.as_ref()) {
+        Decision::RollBack(proposal) => {
+            let opening = opening(situation, *proposal, reference, &policy);
+            open(opening, context)
+                .await
+                .map_err(|source| retryable(object, source))?;
+            Ok(None)
+        }
+        other => Ok(Some(other)),
+    }
+}
+
+fn opening<'a>(
+    situation: &Situation<'a>,
+    proposal: Proposal,
+    reference: &'a PolicyReference,
+    policy: &'a RollbackPolicySpec,
+) -> Opening<'a> {
+    let Proposal {
+        from,
+        goal,
+        class: _,
+        steps,
+        failed_release,
+        attempt,
+        failed_checks,
+        approval_required,
+        reason,
+    } = proposal;
+    Opening {
+        validation: situation.object,
+        policy: (Some(reference), policy),
+        trigger: RollbackCause::Automatic,
+        reason,
+        from,
+        to: goal,
+        steps,
+        failed_release,
+        failed_checks,
+        attempt,
+        approval_until: approval_required.then(|| approval_until(situation, policy)),
+        requested_by: None,
+    }
+}
+
+/// As long as the release may be rolled back.
+fn approval_until(situation: &Situation<'_>, policy: &RollbackPolicySpec) -> Timestamp {
+    let now = situation.moment.now;
+    let (from, time) = match situation.live {
+        Some(live) if policy.trigger.only_after_deploy => {
+            let since = situation.moment.counted_from(live_since(live));
+            (since, policy.trigger.window.get())
+        }
+        _ => (now, APPROVAL_TIME),
+    };
+    from.saturating_add(time).unwrap_or(Timestamp::MAX).max(now)
+}
+
+/// The policy as it is now; `None` when validation or policy are not what was decided on.
+async fn still_wanted(
+    object: &DeploymentValidation,
+    reference: &PolicyReference,
+    context: &Context,
+) -> Result<Option<RollbackPolicySpec>, Retryable> {
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    let failed = |source: Option<kube::Error>| Retryable::ReadStatus {
+        namespace: namespace.clone(),
+        name: name.clone(),
+        source: source.map(Box::new),
+    };
+    let validations: Api<DeploymentValidation> =
+        Api::namespaced(context.client.clone(), &namespace);
+    let policies: Api<RollbackPolicy> = Api::namespaced(context.client.clone(), &namespace);
+    let reads = async {
+        tokio::try_join!(
+            validations.get_opt(&name),
+            policies.get_opt(&reference.name)
+        )
+    };
+    let (validation, policy) = timeout(REQUEST_TIMEOUT, reads)
+        .await
+        .map_err(|_| failed(None))?
+        .map_err(|error| failed(Some(error)))?;
+    let same = validation.is_some_and(|live| {
+        live.metadata.uid == object.metadata.uid
+            && live.metadata.generation == object.metadata.generation
+            && live.metadata.deletion_timestamp.is_none()
+    });
+    Ok(policy.filter(|_| same).map(|policy| policy.spec))
+}
+
+async fn list(
+    object: &DeploymentValidation,
+    which: Attempts<'_>,
+    context: &Context,
+) -> Result<Vec<Arc<Attempt>>, Retryable> {
+    let namespace = object.namespace().unwrap_or_default();
+    let records = context
+        .ledger
+        .list(&namespace, which)
+        .await
+        .map_err(|source| retryable(object, source))?;
+    for record in &records {
+        context.records.note(record.clone());
+    }
+    Ok(records.into_iter().map(Arc::new).collect())
+}
+
+fn retryable(object: &DeploymentValidation, source: LedgerError) -> Retryable {
+    Retryable::Record {
+        name: AttemptName {
+            namespace: object.namespace().unwrap_or_default(),
+            name: object.name_any(),
+        },
+        source: Box::new(source),
+    }
+}
