@@ -33,7 +33,7 @@ const ADVANCE: &str = "UPDATE attempts SET status = ?5, version = version + 1 \
 // What else the spec holds stays as it was written, by whichever version of this program.
 const APPROVE: &str = "UPDATE attempts SET spec = json_set(spec, '$.approved', json(?3)), \
     generation = generation + 1, version = version + 1 \
-    WHERE namespace = ?1 AND name = ?2 AND json_extract(spec, '$.approved') IS NOT json_extract(?3, '$')";
+    WHERE namespace = ?1 AND name = ?2";
 
 const REMOVE: &str =
     "DELETE FROM attempts WHERE namespace = ?1 AND name = ?2 AND uid = ?3 AND version = ?4";
