@@ -11,8 +11,9 @@
 //! | [`rollback`] | what is known to be good, and whether and how to go back to it |
 //! | [`monitor`] | runs suites on schedule, keeps the board of states, wakes the controllers |
 //! | [`rollback`] | from the failed verdict to the proof that the last good release is back |
+//! | [`store`] | what outlives a process that has no cluster: a `SQLite` file |
 //! | [`controllers`] | one folder per kind: a reconcile is its stages |
-//! | [`kubernetes`] | what every controller shares: client, conditions, events, secrets |
+//! | [`kubernetes`] | what every controller shares: client, conditions, events, secrets, the ledger of attempts |
 //! | [`server`] | liveness, readiness, metrics |
 //! | [`clock`] | the wall clock |
 //! | [`settings`] | the administrator's settings file |
@@ -31,4 +32,5 @@ pub mod rollback;
 pub mod server;
 pub mod settings;
 pub mod simulator;
+pub mod store;
 pub mod telemetry;

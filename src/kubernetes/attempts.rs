@@ -9,17 +9,17 @@ use futures::future::BoxFuture;
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::OwnerReference, jiff::Timestamp};
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{
-        ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
-        Preconditions,
-    },
+    api::{ApiResource, DeleteParams, DynamicObject, ListParams, PostParams, Preconditions},
     core::{ObjectMeta, response::reason},
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
-use super::client::{FIELD_MANAGER, REQUEST_TIMEOUT};
+use super::{
+    apply::apply_status,
+    client::{FIELD_MANAGER, REQUEST_TIMEOUT},
+};
 use crate::{
     api::{DeploymentValidation, Rollback, RollbackSpec, RollbackStatus},
     rollback::ledger::{
@@ -114,19 +114,22 @@ impl RollbackLedger {
         status: RollbackStatus,
     ) -> Result<Attempt, LedgerError> {
         let name = &attempt.name;
-        // Each field that this manager set before and that is not among these is taken away. With uid and resourceVersion
-        // the API server compares before it swaps.
+        // The API server compares the version alone, which no two records share in the life of a cluster; that it is the
+        // same record is seen when it answers.
         let patch = json!({
             "apiVersion": Rollback::api_version(&()),
             "kind": Rollback::kind(&()),
             "metadata": {"name": name.name, "uid": attempt.uid, "resourceVersion": attempt.version},
             "status": (self.complete)(attempt, status),
         });
-        let objects = self.objects(&name.namespace);
-        let parameters = PatchParams::apply(FIELD_MANAGER).force();
-        let patch = Patch::Apply(&patch);
-        let written = written(name, objects.patch_status(&name.name, &parameters, &patch)).await?;
-        decoded(written).map_err(|problem| LedgerError::in_doubt(name, Some(problem.into())))
+        let applied = apply_status::<Rollback>(&self.client, &name.namespace, &name.name, &patch);
+        let written = written(name, applied).await?;
+        let advanced = decoded(written)
+            .map_err(|problem| LedgerError::in_doubt(name, Some(problem.into())))?;
+        if advanced.uid != attempt.uid {
+            return Err(LedgerError::Gone(name.clone()));
+        }
+        Ok(advanced)
     }
 
     async fn listed(

@@ -1,5 +1,6 @@
 //! What every controller shares of Kubernetes.
 
+pub mod apply;
 pub mod attempts;
 pub mod client;
 pub mod conditions;

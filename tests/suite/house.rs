@@ -113,6 +113,12 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule {
+        name: "nothing but the store speaks SQL, and its rows never leave it",
+        of: &[""],
+        except: &["store/"],
+        never: &["sqlx"],
+    },
+    Rule {
         name: "nothing but the simulator serves the simulator",
         of: &[""],
         except: &["simulator/", "cli/"],

@@ -397,7 +397,8 @@ pub fn go_live(control: &Control, service: &str) -> String {
     deploy.unwrap().id
 }
 
-async fn new_namespace(client: &Client) -> String {
+/// A namespace of the test's own; its name.
+pub async fn new_namespace(client: &Client) -> String {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let namespace: Namespace =
         serde_json::from_value(json!({"metadata": {"generateName": "test-"}})).unwrap();

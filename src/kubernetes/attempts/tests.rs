@@ -119,8 +119,7 @@ fn attempt() -> Attempt {
 }
 
 /// How a call ended, in one word.
-#[expect(clippy::needless_pass_by_value, reason = "what is told of has ended")]
-fn told<T>(ended: Result<T, LedgerError>) -> &'static str {
+fn told<T>(ended: &Result<T, LedgerError>) -> &'static str {
     match ended {
         Ok(_) => "done",
         Err(LedgerError::Conflict(_)) => "conflict",
@@ -135,9 +134,9 @@ async fn writes(answer: Answer) -> [&'static str; 3] {
     let script = Script::new([answer]);
     let ledger = script.ledger();
     let ended = [
-        told(ledger.create(&name(), &spec()).await),
-        told(ledger.advance(&attempt(), RollbackStatus::default()).await),
-        told(ledger.remove(&attempt()).await),
+        told(&ledger.create(&name(), &spec()).await),
+        told(&ledger.advance(&attempt(), RollbackStatus::default()).await),
+        told(&ledger.remove(&attempt()).await),
     ];
     assert_eq!(script.requests().len(), 3, "a write was repeated");
     ended
@@ -179,20 +178,30 @@ async fn only_the_api_servers_own_word_says_that_a_record_is_gone_or_has_changed
     let unserved = Answer::Text(404, "404 page not found");
     assert_eq!(writes(unserved.clone()).await, ["failed"; 3]);
     assert_eq!(
-        told(Script::new([unserved]).ledger().read(&name()).await),
+        told(&Script::new([unserved]).ledger().read(&name()).await),
         "failed"
     );
     let absent = Script::new([status(404, "NotFound")]);
     assert_eq!(absent.ledger().read(&name()).await.unwrap(), None);
 }
 
+#[tokio::test]
+async fn an_advance_that_has_met_another_record_of_the_name_has_not_advanced_this_one() {
+    let mut stranger = object("web-1");
+    stranger["metadata"]["uid"] = json!("a-2");
+    let script = Script::new([Answer::Json(200, stranger)]);
+    let (ledger, attempt) = (script.ledger(), attempt());
+    let advanced = ledger.advance(&attempt, RollbackStatus::default()).await;
+    assert_eq!(told(&advanced), "gone");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_without_an_answer_ends() {
     assert_eq!(writes(Answer::Never).await, ["in doubt"; 3]);
     let ledger = Script::new([Answer::Never]).ledger();
-    assert_eq!(told(ledger.read(&name()).await), "failed");
+    assert_eq!(told(&ledger.read(&name()).await), "failed");
     let listed = ledger.list("shop", Attempts::OfPolicy("careful")).await;
-    assert_eq!(told(listed), "failed");
+    assert_eq!(told(&listed), "failed");
 }
 
 #[tokio::test]
@@ -218,7 +227,7 @@ async fn a_name_that_is_taken_is_looked_up() {
     ] {
         let script = Script::new([status(409, "AlreadyExists"), answer]);
         assert_eq!(
-            told(script.ledger().create(&name(), &spec()).await),
+            told(&script.ledger().create(&name(), &spec()).await),
             expected
         );
     }
@@ -229,7 +238,10 @@ async fn an_attempt_that_belongs_to_no_validation_is_never_recorded() {
     let script = Script::new([Answer::Lost]);
     let mut spec = spec();
     spec.validation_ref.uid = None;
-    assert_eq!(told(script.ledger().create(&name(), &spec).await), "failed");
+    assert_eq!(
+        told(&script.ledger().create(&name(), &spec).await),
+        "failed"
+    );
     assert!(script.requests().is_empty());
 }
 
@@ -288,7 +300,7 @@ async fn a_list_without_an_end_is_refused_and_not_cut() {
     let script = Script::new([Answer::Json(200, endless)]);
     let ledger = script.ledger();
     assert_eq!(
-        told(ledger.list("shop", Attempts::OfPolicy("careful")).await),
+        told(&ledger.list("shop", Attempts::OfPolicy("careful")).await),
         "failed"
     );
     assert!(script.requests().len() <= 101);
