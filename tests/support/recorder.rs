@@ -7,7 +7,7 @@ use std::{
 
 use futures::TryStreamExt;
 use kube::{
-    Api, Client,
+    Api, Client, Resource,
     api::{ApiResource, DynamicObject},
     runtime::watcher,
 };
@@ -15,16 +15,21 @@ use plumbline::api::DeploymentValidation;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
-/// Every version of every validation in one namespace, in the order in which the API server gave them.
+/// Every version of every object of a kind in one namespace, in the order in which the API server gave them.
 pub struct Recorder {
     versions: Arc<Mutex<Vec<Value>>>,
     task: JoinHandle<()>,
 }
 
 impl Recorder {
-    /// Records from now on.
+    /// Records validations from now on.
     pub fn start(client: Client, namespace: &str) -> Self {
-        let resource = ApiResource::erase::<DeploymentValidation>(&());
+        Self::of::<DeploymentValidation>(client, namespace)
+    }
+
+    /// Records objects of another kind from now on.
+    pub fn of<K: Resource<DynamicType = ()>>(client: Client, namespace: &str) -> Self {
+        let resource = ApiResource::erase::<K>(&());
         let objects: Api<DynamicObject> = Api::namespaced_with(client, namespace, &resource);
         let versions = Arc::<Mutex<Vec<Value>>>::default();
         let recorded = versions.clone();
@@ -35,6 +40,8 @@ impl Recorder {
                 match events.try_next().await {
                     Ok(Some(watcher::Event::Apply(object) | watcher::Event::InitApply(object))) => {
                         let mut object = serde_json::to_value(object).unwrap();
+                        // What a list holds does not say what it is.
+                        object["kind"] = K::kind(&()).into_owned().into();
                         object["metadata"]
                             .as_object_mut()
                             .unwrap()

@@ -23,6 +23,17 @@ const FINAL: [&str; 14] = [
     "BrakeEngaged",
 ];
 
+/// The same of a `Rollback`, which never is about anything else.
+const FINAL_OF_ROLLBACK: [&str; 7] = [
+    "AwaitingApproval",
+    "DryRun",
+    "NotIssued",
+    "OutcomeUnknown",
+    "RollbackFailed",
+    "RollbackRejected",
+    "Superseded",
+];
+
 /// Reasons of Ready that tell of a failure.
 const FAILED: [&str; 3] = ["ChecksFailed", "RolledBack", "RollbackFailed"];
 
@@ -139,7 +150,12 @@ fn said(seen: &Seen<'_>) -> Vec<Held> {
     let only_true = |type_| ["", "True"].contains(&seen.status(type_));
     let carries_generation =
         |condition: &&Value| condition["observedGeneration"].as_i64() == seen.observed;
-    let is_final = seen.reason("Stalled") != "ChecksFailed" || seen.has_failed_check();
+    let reasons = match seen.object["kind"].as_str() {
+        Some("Rollback") => &FINAL_OF_ROLLBACK[..],
+        _ => &FINAL[..],
+    };
+    let is_final = reasons.contains(&seen.reason("Stalled"))
+        && (seen.reason("Stalled") != "ChecksFailed" || seen.has_failed_check());
     let suspended = seen.object["spec"]["suspend"] == true && seen.current();
     vec![
         (
@@ -160,7 +176,7 @@ fn said(seen: &Seen<'_>) -> Vec<Held> {
         (
             6,
             "Stalled only for what is final",
-            !stalled || (FINAL.contains(&seen.reason("Stalled")) && is_final),
+            !stalled || is_final,
         ),
         (
             7,

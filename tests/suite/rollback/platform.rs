@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use plumbline::simulator::{DeployStatus, Effect, Fault, Phase, Route, Suspender};
-use serde_json::{Value, json};
+use plumbline::simulator::{DeployStatus, Effect, Fault, Route, Suspender};
+use serde_json::json;
 
 use super::support::World;
 use crate::support::{requests::validate_request, scenario::condition};
@@ -289,35 +289,4 @@ async fn a_suspended_service_is_not_rolled_back() {
     assert!(message.contains("suspended"), "{message}");
     assert_eq!(world.rollbacks(), 0);
     world.finish().await;
-}
-
-impl World {
-    /// What the next deploy through the API goes through.
-    pub fn next(&self, phases: &[(DeployStatus, f64)]) {
-        let phases: Vec<Phase> = phases
-            .iter()
-            .map(|(status, seconds)| Phase {
-                status: *status,
-                seconds: *seconds,
-            })
-            .collect();
-        self.render().next_deploy_phases("api", &phases).unwrap();
-    }
-
-    /// How many rollbacks the platform has begun.
-    pub fn rollbacks(&self) -> usize {
-        let mutations = self.mutations();
-        mutations
-            .iter()
-            .filter(|entry| entry.action == "roll back")
-            .count()
-    }
-}
-
-/// The message of a condition.
-pub fn message(object: &Value, type_: &str) -> String {
-    condition(object, type_)["message"]
-        .as_str()
-        .unwrap_or("")
-        .to_owned()
 }
