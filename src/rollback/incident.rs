@@ -200,13 +200,11 @@ impl<'a> Attempts<'a> {
     }
 
     /// The releases that are never to be gone back to: those that failed, or were rolled back from, and what an attempt
-    /// brought back and found failing. An attempt that has ended without anything being asked of the platform leaves no mark: the
-    /// release may have recovered since.
+    /// brought back and found failing.
     #[must_use]
     pub fn quarantine(&self) -> Quarantine<'a> {
         let mut releases = BTreeSet::new();
-        let marking = |attempt: &&Attempt<'_>| attempt.is_open() || attempt.is_touched();
-        for attempt in self.0.iter().filter(marking) {
+        for attempt in &self.0 {
             releases.insert(attempt.plan.failed_release.as_str());
             releases.insert(attempt.from.release.as_str());
             let failed = attempt.status.state == Some(RollbackState::Failed);

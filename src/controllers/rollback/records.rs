@@ -2,11 +2,14 @@
 //! newer.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use crate::rollback::ledger::{Attempt, AttemptName};
+
+/// Deletions that are remembered: far more than passes can be under way.
+const REMEMBERED_DELETIONS: usize = 256;
 
 /// The records that exist.
 #[derive(Debug, Default)]
@@ -17,12 +20,17 @@ struct Index {
     records: BTreeMap<AttemptName, Arc<Attempt>>,
     by_validation: HashMap<String, HashSet<AttemptName>>,
     by_policy: HashMap<(String, String), HashSet<AttemptName>>,
+    /// Uids of records that were deleted last: a pass that was under way then must not bring one back.
+    deleted: VecDeque<String>,
 }
 
 impl Records {
     /// Notes a record, unless a newer version of it is known.
     pub fn note(&self, attempt: Attempt) {
         let mut index = self.index();
+        if index.deleted.contains(&attempt.uid) {
+            return;
+        }
         let known = index.records.get(&attempt.name);
         let is_older =
             |known: &Arc<Attempt>| known.uid == attempt.uid && version(known) > version(&attempt);
@@ -32,9 +40,20 @@ impl Records {
         }
     }
 
-    /// The record is gone.
-    pub fn remove(&self, name: &AttemptName) {
-        self.index().remove(name);
+    /// The record with this uid is gone.
+    pub fn delete(&self, name: &AttemptName, uid: &str) {
+        let mut index = self.index();
+        if index.deleted.len() == REMEMBERED_DELETIONS {
+            index.deleted.pop_front();
+        }
+        index.deleted.push_back(uid.to_owned());
+        if index
+            .records
+            .get(name)
+            .is_some_and(|known| known.uid == uid)
+        {
+            index.remove(name);
+        }
     }
 
     /// No other records exist than those with these names.

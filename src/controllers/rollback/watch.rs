@@ -31,7 +31,8 @@ pub fn events(
         }
         Ok(watcher::Event::Apply(object)) => note(object, &context),
         Ok(watcher::Event::Delete(object)) => {
-            context.records.remove(&name(object));
+            let uid = object.uid().unwrap_or_default();
+            context.records.delete(&name(object), &uid);
             wake(object, &context);
         }
         Err(_) => {}

@@ -28,7 +28,10 @@ impl Witness for MonitorWitness {
             let live = snapshot.release.as_ref().map(|seen| &seen.release);
             match live {
                 Some(live) if live.id == result.release => judge(attempt, &snapshot),
-                Some(live) if !is_of(attempt, live) => Evidence::OtherRelease(live.id.clone()),
+                Some(live) if !is_of(attempt, live) => {
+                    self.monitor.refresh(uid).await;
+                    Evidence::OtherRelease(live.id.clone())
+                }
                 // The monitor has yet to see it.
                 Some(_) | None => {
                     self.monitor.refresh(uid).await;

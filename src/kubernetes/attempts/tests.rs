@@ -119,6 +119,7 @@ fn attempt() -> Attempt {
 }
 
 /// How a call ended, in one word.
+#[expect(clippy::needless_pass_by_value, reason = "what is told of has ended")]
 fn told<T>(ended: Result<T, LedgerError>) -> &'static str {
     match ended {
         Ok(_) => "done",

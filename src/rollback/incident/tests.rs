@@ -269,7 +269,6 @@ fn what_failed_what_was_left_and_what_failed_again_is_quarantined_and_a_goal_is_
     let verified = "{state: Verified, issuedAt: '12:01', result: {release: dep-6}}";
     let records = [
         first(&failed),
-        Stored::new("dep-7", 1, "api=dep-7", "api=dep-0", "{state: NotIssued}"),
         Stored::new("dep-2", 2, "api=dep-3b", "api=dep-0", "{}"),
         Stored::new("dep-5", 1, "api=dep-5", "api=dep-1", verified),
     ];
@@ -278,8 +277,7 @@ fn what_failed_what_was_left_and_what_failed_again_is_quarantined_and_a_goal_is_
     for release in ["dep-2", "dep-3", "dep-3b", "dep-5"] {
         assert!(quarantine.holds(release), "{release}");
     }
-    // Of an attempt that asked nothing of the platform, nothing is held against what it was about.
-    for release in ["dep-0", "dep-1", "dep-6", "dep-7"] {
+    for release in ["dep-0", "dep-1", "dep-6"] {
         assert!(!quarantine.holds(release), "{release}");
     }
 }

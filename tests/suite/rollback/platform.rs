@@ -57,7 +57,7 @@ const ROWS: &[Row] = &[
                     body: None,
                     text: None,
                 }),
-            )
+            );
         },
         attempts: &["Verified"],
         effects: 1,
@@ -180,7 +180,7 @@ const ROWS: &[Row] = &[
             world.next(&[
                 (DeployStatus::UpdateInProgress, 0.3),
                 (DeployStatus::UpdateFailed, 0.0),
-            ])
+            ]);
         },
         attempts: &["Failed", "Verified"],
         effects: 2,
@@ -192,7 +192,7 @@ const ROWS: &[Row] = &[
             world.next(&[
                 (DeployStatus::UpdateInProgress, 0.3),
                 (DeployStatus::Canceled, 0.0),
-            ])
+            ]);
         },
         attempts: &["Failed", "Verified"],
         effects: 2,

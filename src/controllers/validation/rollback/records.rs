@@ -37,7 +37,7 @@ pub async fn prune(
     let gone = dispensable(records, &live, limits, remembered, situation.moment);
     for record in gone.iter().take(MAX_DELETIONS) {
         match context.ledger.remove(record).await {
-            Ok(()) => context.records.remove(&record.name),
+            Ok(()) => context.records.delete(&record.name, &record.uid),
             Err(error) => tracing::debug!(
                 rollback = %record.name,
                 error = chain(&error),

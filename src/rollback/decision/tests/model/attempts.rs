@@ -38,6 +38,7 @@ impl World {
                 to: Some(proposal.goal.clone()),
                 approved: false,
                 plan: Some(RollbackPlan {
+                    generation: 1,
                     attempt: proposal.attempt,
                     failed_release: proposal.failed_release.clone(),
                     failed_checks: proposal.failed_checks.clone(),
@@ -132,6 +133,7 @@ impl World {
                 StepState::Failed
             };
             record.status.steps.push(StepStatus {
+                claimant: None,
                 service: step.service.clone(),
                 state,
                 newest_before: None,
