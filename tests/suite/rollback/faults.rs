@@ -204,8 +204,12 @@ async fn two_controllers_that_both_believe_they_lead_roll_back_once() {
         let object = world.until_rolled_back("True", "RollbackVerified").await;
         assert_eq!(condition(&object, "Ready")["reason"], "RolledBack");
         assert_eq!(world.rollbacks(), round);
-        world.app.ship("api", GOOD);
-        world.good_release().await;
+        let mended = world.app.ship("api", GOOD);
+        world
+            .until("the mended release to be good", |object| {
+                object["status"]["lastKnownGood"]["release"] == json!(mended)
+            })
+            .await;
     }
     // And they do not fight over what they say.
     world.scenario.until_still(Duration::from_secs(3)).await;
