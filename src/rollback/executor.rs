@@ -209,8 +209,14 @@ impl Turn<'_> {
             key = plan.key,
             "asking the platform to roll back"
         );
-        let answer = self.send(&step.service, &Change::RollBack(&step.to)).await;
-        self.note(recorded, step, place, answer, watcher).await
+        match self.send(&step.service, &Change::RollBack(&step.to)).await {
+            Err(MutationError::NotSent(error)) if error.refusal().is_none() => {
+                // It has not left this process: it may yet, when there is room for it.
+                let why = format!("{}: {}", step.service, chain(&error));
+                watcher.withdraw(recorded, &attempt, why).await
+            }
+            answer => self.note(recorded, step, place, answer, watcher).await,
+        }
     }
 
     /// The one place from which a change leaves.
@@ -316,6 +322,9 @@ impl Turn<'_> {
         match operations.stop_automatic_deploys(service).await {
             // What became of it, the platform tells.
             Ok(()) | Err(MutationError::Unknown(_)) => {}
+            Err(MutationError::NotSent(error)) if error.refusal().is_none() => {
+                return Err(Stop::Hold(format!("{what}: {}", chain(&error))));
+            }
             Err(error) => {
                 let ending = Ending::by(&error);
                 let why = format!("{what}: {}", chain(&error));

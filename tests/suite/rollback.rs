@@ -6,7 +6,6 @@ mod faults;
 mod forgery;
 mod guard;
 mod interference;
-mod mass;
 mod platform;
 mod policy;
 mod request;
@@ -83,11 +82,17 @@ fn every_version_says_how_far_it_is(versions: &[Value]) {
         let now = said(version, "RolledBack");
         while COURSE[place].0 != now {
             place += 1;
-            assert!(place < COURSE.len(), "{now} comes too late or never: {version}");
+            assert!(
+                place < COURSE.len(),
+                "{now} comes too late or never: {version}"
+            );
         }
         let (_, ready, reconciling, stalled) = COURSE[place];
         let told = said(version, "Ready");
-        assert!(ready.contains(&told.as_str()), "{now}, and {told}: {version}");
+        assert!(
+            ready.contains(&told.as_str()),
+            "{now}, and {told}: {version}"
+        );
         assert_eq!(said(version, "Reconciling"), reconciling, "{version}");
         assert_eq!(said(version, "Stalled"), stalled, "{version}");
         let healthy = said(version, "Healthy");
@@ -96,14 +101,16 @@ fn every_version_says_how_far_it_is(versions: &[Value]) {
     }
     let seen = moments(versions, |version| said(version, "RolledBack"));
     for told in ["Unknown Issued", "True RollbackVerified"] {
-        assert!(seen.iter().any(|it| it == told), "{told} is not in {seen:?}");
+        assert!(
+            seen.iter().any(|it| it == told),
+            "{told} is not in {seen:?}"
+        );
     }
 }
 
 /// The versions from the one on that names this release.
 fn since(versions: &[Value], release: &str) -> Vec<Value> {
-    let is_named =
-        |object: &&Value| object["status"]["observedRelease"]["id"] != json!(release);
+    let is_named = |object: &&Value| object["status"]["observedRelease"]["id"] != json!(release);
     versions.iter().skip_while(is_named).cloned().collect()
 }
 

@@ -37,7 +37,7 @@ struct Served {
     broken: BTreeMap<(String, String), u16>,
     /// How long what was live before goes on serving.
     behind: Duration,
-    /// Requests by service and page.
+    /// Requests by page and the commit that served it.
     requests: BTreeMap<(String, String), usize>,
 }
 
@@ -63,12 +63,7 @@ impl App {
         }
     }
 
-    /// The health page of a service.
-    pub fn url(&self, service: &str) -> String {
-        self.page(service, "health")
-    }
-
-    /// Any page of a service.
+    /// A page of a service.
     pub fn page(&self, service: &str, page: &str) -> String {
         format!("http://{}/{service}/{page}", self.address)
     }
@@ -96,7 +91,9 @@ impl App {
 
     /// Every deploy of this commit answers well again.
     pub fn mends(&self, commit: &str) {
-        self.state().broken.retain(|(_, broken), _| broken != commit);
+        self.state()
+            .broken
+            .retain(|(_, broken), _| broken != commit);
     }
 
     /// What goes live from now on serves only after this time: until then what was live before does.
@@ -104,9 +101,9 @@ impl App {
         self.state().behind = behind;
     }
 
-    /// Requests for a page of a service so far.
-    pub fn requests(&self, service: &str, page: &str) -> usize {
-        let subject = (service.to_owned(), page.to_owned());
+    /// Requests for a page, of whatever service, that this commit has served so far.
+    pub fn requests(&self, page: &str, commit: &str) -> usize {
+        let subject = (page.to_owned(), commit.to_owned());
         self.state().requests.get(&subject).copied().unwrap_or(0)
     }
 
@@ -143,11 +140,12 @@ async fn page(
     let mut state = shared.state.lock().unwrap();
     let served = serving(&deploys, state.behind);
     let commit = served.and_then(|deploy| deploy.commit.as_ref());
-    let status = commit.map_or(503, |commit| {
+    let status = commit.as_ref().map_or(503, |commit| {
         let told = |page: &str| state.broken.get(&(page.to_owned(), commit.id.clone()));
         told(&page).or_else(|| told(ANY)).copied().unwrap_or(200)
     });
-    *state.requests.entry((service, page)).or_default() += 1;
+    let commit = commit.map(|commit| commit.id.clone()).unwrap_or_default();
+    *state.requests.entry((page, commit)).or_default() += 1;
     let status = StatusCode::from_u16(status).unwrap();
     let body = if status.is_success() {
         r#"{"status":"ok"}"#

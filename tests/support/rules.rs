@@ -173,11 +173,7 @@ fn said(seen: &Seen<'_>) -> Vec<Held> {
             "Ready is there on every kind",
             !looked_at || !ready.is_empty(),
         ),
-        (
-            6,
-            "Stalled only for what is final",
-            !stalled || is_final,
-        ),
+        (6, "Stalled only for what is final", !stalled || is_final),
         (
             7,
             "a final failure is Stalled, and one that a rollback follows is Reconciling",

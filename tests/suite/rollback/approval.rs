@@ -38,7 +38,10 @@ async fn in_mode_manual_a_rollback_is_prepared_and_waits_for_its_approval() {
         ("spec.from", json!({"from": {"release": "dep-another"}})),
         ("spec.to", json!({"to": {"release": bad}})),
         ("spec.policyRef", json!({"policyRef": {"name": "lax"}})),
-        ("spec.validationRef", json!({"validationRef": {"name": "cart"}})),
+        (
+            "spec.validationRef",
+            json!({"validationRef": {"name": "cart"}}),
+        ),
         ("spec.plan", json!({"plan": {"attempt": 2}})),
     ] {
         let refused = patch(change).unwrap_err();
@@ -48,7 +51,11 @@ async fn in_mode_manual_a_rollback_is_prepared_and_waits_for_its_approval() {
         );
     }
     patch(json!({"plan": null})).unwrap_err();
-    let outsider = world.kubectl_as("dev", &["patch", "rb", name, "--type=merge", "-p", "{}"], None);
+    let outsider = world.kubectl_as(
+        "dev",
+        &["patch", "rb", name, "--type=merge", "-p", "{}"],
+        None,
+    );
     assert!(outsider.unwrap_err().contains("forbidden"));
     assert_eq!(world.rollbacks(), 0);
 
@@ -63,7 +70,9 @@ async fn in_mode_manual_a_rollback_is_prepared_and_waits_for_its_approval() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_class_of_the_list_waits_for_a_person_and_no_other_does() {
     let world = World::start().await;
-    world.apply_policy(json!({"approval": {"required": ["database"]}})).await;
+    world
+        .apply_policy(json!({"approval": {"required": ["database"]}}))
+        .await;
     let mut database = world.check("api", "database");
     database["area"] = json!("database");
     let checks = json!({"checks": [world.check("api", "health"), database]});
@@ -79,8 +88,12 @@ async fn a_class_of_the_list_waits_for_a_person_and_no_other_does() {
     world.ship_bad("api");
     world.until_rolled_back("False", "AwaitingApproval").await;
     let records = world.records().await;
-    let waiting = records.iter().find(|it| it["status"]["state"] == "AwaitingApproval");
-    world.approve(waiting.unwrap()["metadata"]["name"].as_str().unwrap(), true).await;
+    let waiting = records
+        .iter()
+        .find(|it| it["status"]["state"] == "AwaitingApproval");
+    world
+        .approve(waiting.unwrap()["metadata"]["name"].as_str().unwrap(), true)
+        .await;
     world.until_rolled_back("True", "RollbackVerified").await;
     assert_eq!(world.rollbacks(), 2);
     world.finish().await;
@@ -106,10 +119,11 @@ async fn an_approval_that_does_not_come_in_time_lapses_for_good() {
     assert_eq!(said(&object, "Stalled"), "True ChecksFailed");
     // To approve it now comes too late.
     world.approve(name, true).await;
-    world.until_rollback(name, "the late approval to be seen", |record| {
-        said(record, "Approved") == "True Approved"
-    })
-    .await;
+    world
+        .until_rollback(name, "the late approval to be seen", |record| {
+            said(record, "Approved") == "True Approved"
+        })
+        .await;
     assert_eq!(world.record().await["status"]["state"], "NotIssued");
     assert_eq!(world.rollbacks(), 0);
     world.finish().await;
@@ -132,7 +146,10 @@ async fn an_approval_can_be_withdrawn_and_a_newer_deploy_ends_the_wait() {
     world.approve(name, true).await;
     let record = world.until_state(name, "IntentRecorded").await;
     let told = message(&record, "Ready");
-    assert!(told.contains(&format!("deploy {better} is under way")), "{told}");
+    assert!(
+        told.contains(&format!("deploy {better} is under way")),
+        "{told}"
+    );
     world.approve(name, false).await;
     world.until_state(name, "AwaitingApproval").await;
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::support::{BETTER, GOOD, SETTINGS, World, message, said};
 use crate::support::{
-    hostile::name_server::{Lookup, NameServer},
+    hostile::{Lookup, NameServer},
     scenario::{Scenario, http_check},
     target::Target,
 };
@@ -36,15 +36,22 @@ impl World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_that_begins_after_the_window_is_not_the_releases_fault_unless_the_policy_says_so() {
+async fn a_failure_that_begins_after_the_window_is_not_the_releases_fault_unless_the_policy_says_so()
+ {
     // Whatever goes live has been so for longer than the window.
     let scenario = Scenario::start_behind(SETTINGS, Duration::from_secs(65)).await;
     let world = World::on(scenario, GOOD).await;
-    world.apply_policy(json!({"trigger": {"window": "1m"}})).await;
+    world
+        .apply_policy(json!({"trigger": {"window": "1m"}}))
+        .await;
     let good = world.good_release().await;
     world.ship_bad("api");
-    world.until_not_blamed("more than trigger.window 1m after").await;
-    world.apply_policy(json!({"trigger": {"window": "1m", "onlyAfterDeploy": false}})).await;
+    world
+        .until_not_blamed("more than trigger.window 1m after")
+        .await;
+    world
+        .apply_policy(json!({"trigger": {"window": "1m", "onlyAfterDeploy": false}}))
+        .await;
     world.until_rolled_back("True", "RollbackVerified").await;
     assert_eq!(world.rolled_back_to(), [good]);
     world.finish().await;
@@ -64,17 +71,26 @@ async fn an_external_service_that_fails_alone_or_first_is_not_the_releases_fault
     let good = world.good_release().await;
     let better = world.app.ship("api", BETTER);
     payments.answer(503, &json!({}));
-    world.until_not_blamed("no critical check of trigger.areas").await;
+    world
+        .until_not_blamed("no critical check of trigger.areas")
+        .await;
     world.ship_bad("api");
-    world.until_not_blamed("an external service failed first").await;
+    world
+        .until_not_blamed("an external service failed first")
+        .await;
     payments.answer(200, &json!({"status": "ok"}));
     world.until_rolled_back("True", "RollbackVerified").await;
-    assert_eq!(world.rolled_back_to(), [good], "{better} was never validated");
+    assert_eq!(
+        world.rolled_back_to(),
+        [good],
+        "{better} was never validated"
+    );
     world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_check_that_never_passed_on_the_good_release_as_it_is_now_says_nothing_against_the_next() {
+async fn a_check_that_never_passed_on_the_good_release_as_it_is_now_says_nothing_against_the_next()
+{
     let world = World::start().await;
     let named = json!({"verification": {"checks": ["api-health"]}});
     world.apply_policy(named).await;

@@ -53,10 +53,16 @@ async fn a_forged_record_is_refused_at_the_door() {
         "metadata": {"name": name}, "spec": spec,
     });
     let refused = world.kubectl_as("ops", &create, Some(&record)).unwrap_err();
-    assert!(refused.contains("spec.plan is written by the controller"), "{refused}");
+    assert!(
+        refused.contains("spec.plan is written by the controller"),
+        "{refused}"
+    );
     record["spec"].as_object_mut().unwrap().remove("plan");
     let refused = world.kubectl_as("ops", &create, Some(&record)).unwrap_err();
-    assert!(refused.contains("Automatic is the controller's own"), "{refused}");
+    assert!(
+        refused.contains("Automatic is the controller's own"),
+        "{refused}"
+    );
 
     // A status that comes with it is dropped, and nobody but the controller may write one.
     let mut claimed = request(json!({"from": {"release": "dep-not-live"}}));
@@ -65,7 +71,12 @@ async fn a_forged_record_is_refused_at_the_door() {
     world.kubectl_as("ops", &create, Some(&claimed)).unwrap();
     world.until_state("claimed", "Superseded").await;
     let status = [
-        "patch", "rb", "claimed", "--subresource=status", "--type=merge", "-p",
+        "patch",
+        "rb",
+        "claimed",
+        "--subresource=status",
+        "--type=merge",
+        "-p",
         r#"{"status": {"state": "Verified"}}"#,
     ];
     let refused = world.kubectl_as("ops", &status, None).unwrap_err();
@@ -80,7 +91,10 @@ async fn a_forged_record_is_refused_at_the_door() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_door_a_forged_or_copied_record_is_marked_and_changes_nothing() {
     let plane: &ControlPlane = Box::leak(Box::new(ControlPlane::start()));
-    for kind in ["validatingadmissionpolicy", "validatingadmissionpolicybinding"] {
+    for kind in [
+        "validatingadmissionpolicy",
+        "validatingadmissionpolicybinding",
+    ] {
         let delete = ["delete", kind, "plumbline-records"];
         plane.kubectl(&delete, None).unwrap();
     }
@@ -101,12 +115,17 @@ async fn without_the_door_a_forged_or_copied_record_is_marked_and_changes_nothin
     world.apply_policy(json!({"mode": "DryRun"})).await;
     let bad = world.ship_bad("api");
     world.until_rolled_back("False", "DryRun").await;
-    world.is_marked(&forged(&world, &bad, &first_of_all, "me").await).await;
+    world
+        .is_marked(&forged(&world, &bad, &first_of_all, "me").await)
+        .await;
     world.apply_policy(budget.clone()).await;
     world.until_rolled_back("True", "RollbackVerified").await;
     assert_eq!(world.rolled_back_to(), [good.clone()]);
     let records = world.records().await;
-    let own = records.iter().find(|it| it["status"]["state"] == "Verified").unwrap();
+    let own = records
+        .iter()
+        .find(|it| it["status"]["state"] == "Verified")
+        .unwrap();
     let claimant = own["spec"]["plan"]["claimant"].as_str().unwrap().to_owned();
 
     // The same in the name of the process that runs.
@@ -132,7 +151,7 @@ impl World {
         let Forged { name, spec, .. } = forged;
         let metadata = json!({"name": name});
         let status = json!({"observedGeneration": 1, "state": "Verified", "message": "believe me"});
-        self.create_whole(metadata, spec, &status).await.unwrap();
+        self.create(metadata, spec, &status).await.unwrap();
         let record = self.until_state(name, "Rejected").await;
         for type_ in ["Ready", "Succeeded", "Stalled"] {
             assert!(said(&record, type_).ends_with("NotPermitted"), "{record}");
@@ -145,7 +164,7 @@ impl World {
         let before = self.rollbacks();
         let good = self.scenario.get("shop").await["status"]["lastKnownGood"].clone();
         let metadata = json!({"name": forged.name, "ownerReferences": forged.owner});
-        self.create_whole(metadata, &forged.spec, &Value::Null)
+        self.create(metadata, &forged.spec, &Value::Null)
             .await
             .unwrap();
         let what = "the forged record to be done with";
@@ -171,7 +190,7 @@ async fn copied_elsewhere(world: &World, plane: &'static ControlPlane, own: &Val
             metadata["ownerReferences"] = own["metadata"]["ownerReferences"].clone();
         }
         other
-            .create_whole(metadata, &own["spec"], &own["status"])
+            .create(metadata, &own["spec"], &own["status"])
             .await
             .unwrap();
         let copy = other.until_state(name, "Rejected").await;
@@ -205,7 +224,9 @@ async fn a_validation_that_is_made_anew_inherits_nothing() {
     world.until_rolled_back("True", "RollbackVerified").await;
     let records = world.records().await;
     assert_eq!(records.len(), 2);
-    let new = records.iter().find(|it| it["metadata"]["uid"] != own["metadata"]["uid"]);
+    let new = records
+        .iter()
+        .find(|it| it["metadata"]["uid"] != own["metadata"]["uid"]);
     let plan = &new.unwrap()["spec"]["plan"];
     assert_eq!(plan["attempt"], 1);
     assert_ne!(plan["failedRelease"], json!(bad));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use plumbline::simulator::{DeployStatus, Effect, Fault, Route, Suspender};
+use plumbline::simulator::{DeployStatus, Effect, Fault, Route};
 use serde_json::json;
 
 use super::support::World;
@@ -275,18 +275,5 @@ async fn an_attempt_that_takes_too_long_needs_a_person_and_goes_on_once_the_plat
     assert_eq!(condition(&object, "Stalled")["reason"], "OutcomeUnknown");
     world.until_rolled_back("True", "RollbackVerified").await;
     assert_eq!(world.rollbacks(), 1);
-    world.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_suspended_service_is_not_rolled_back() {
-    let world = World::start().await;
-    world.good_release().await;
-    world.ship_bad("api");
-    world.render().suspend("api", Suspender::Billing).unwrap();
-    let object = world.until_rolled_back("False", "RollbackRejected").await;
-    let message = condition(&object, "RolledBack")["message"].to_string();
-    assert!(message.contains("suspended"), "{message}");
-    assert_eq!(world.rollbacks(), 0);
     world.finish().await;
 }

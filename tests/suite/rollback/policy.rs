@@ -68,12 +68,19 @@ async fn a_policy_that_cannot_be_acted_on_holds_every_rollback_until_it_is_set_r
     let unknown = json!({"verification": {"checks": ["api-health", "checkout"]}});
     world.apply_policy(unknown).await;
     let policy = world.until_policy("True Accepted").await;
-    assert_eq!(policy["status"]["usedBy"], json!({"count": 1, "names": ["shop"]}));
-    world.until_rejected("InvalidSpec", "there is no check checkout").await;
+    assert_eq!(
+        policy["status"]["usedBy"],
+        json!({"count": 1, "names": ["shop"]})
+    );
+    world
+        .until_rejected("InvalidSpec", "there is no check checkout")
+        .await;
     assert!(world.records().await.is_empty());
     assert!(world.mutations().is_empty());
 
-    world.apply_policy(json!({"verification": {"checks": ["api-health"]}})).await;
+    world
+        .apply_policy(json!({"verification": {"checks": ["api-health"]}}))
+        .await;
     world.until_rolled_back("True", "RollbackVerified").await;
     assert_eq!(world.rollbacks(), 1);
     world.finish().await;
@@ -94,14 +101,17 @@ impl World {
 
     async fn until_stalled(&self, reason: &str) {
         let stalled = format!("True {reason}");
-        self.until("shop to be stalled", |object| said(object, "Stalled") == stalled)
-            .await;
+        self.until("shop to be stalled", |object| {
+            said(object, "Stalled") == stalled
+        })
+        .await;
     }
 
     async fn until_policy(&self, ready: &str) -> Value {
         eventually("the policy to be judged", || async {
             let policy = self.policy().await;
-            let current = policy["status"]["observedGeneration"] == policy["metadata"]["generation"];
+            let current =
+                policy["status"]["observedGeneration"] == policy["metadata"]["generation"];
             if current && said(&policy, "Ready") == ready {
                 Ok(policy)
             } else {
@@ -111,12 +121,17 @@ impl World {
         .await
     }
 
-    /// The pages are looked at, whatever becomes of the policy.
+    /// The page is looked at, whatever becomes of the policy.
     async fn checks_go_on(&self) {
-        let before = self.app.requests("api", "health");
+        let live = self.live("api");
+        let before = self.app.requests("health", &live);
         eventually("the checks to go on", || async {
-            let requests = self.app.requests("api", "health");
-            if requests > before { Ok(()) } else { Err(requests) }
+            let requests = self.app.requests("health", &live);
+            if requests > before {
+                Ok(())
+            } else {
+                Err(requests)
+            }
         })
         .await;
     }

@@ -94,15 +94,28 @@ async fn a_request_is_refused_where_there_is_nothing_to_act_on() {
     assert_eq!(said(&object, "Stalled"), "True NoKnownGood");
     let live = object["status"]["observedRelease"]["id"].clone();
     let from = json!({"from": {"release": live}});
-    world.is_refused(from.clone(), "no release was validated").await;
+    world
+        .is_refused(from.clone(), "no release was validated")
+        .await;
     let missing = json!({"from": {"release": live}, "policyRef": {"name": "lax"}});
     world.is_refused(missing, "policy lax does not exist").await;
     let missing = json!({"from": {"release": live}, "validationRef": {"name": "cart"}});
-    world.is_refused(missing, "validation cart does not exist").await;
+    world
+        .is_refused(missing, "validation cart does not exist")
+        .await;
     world.scenario.edit("shop", json!({"suspend": true})).await;
-    world.scenario.until_ready("shop", "Unknown", "Suspended").await;
+    world
+        .scenario
+        .until_ready("shop", "Unknown", "Suspended")
+        .await;
     world.is_refused(from, "validation shop is suspended").await;
-    assert!(world.records().await.iter().all(|it| it["spec"]["plan"].is_null()));
+    assert!(
+        world
+            .records()
+            .await
+            .iter()
+            .all(|it| it["spec"]["plan"].is_null())
+    );
     assert!(world.mutations().is_empty());
     world.finish().await;
 }

@@ -3,7 +3,7 @@
 use plumbline::simulator::DeployStatus;
 use serde_json::{Value, json};
 
-use super::support::{BETTER, GOOD, SETTINGS, World, message, said, time};
+use super::support::{GOOD, SETTINGS, World, message, said, time};
 use crate::support::scenario::Scenario;
 
 /// A world with the services `api` and `worker` in the validation `shop`, all good.
@@ -51,9 +51,10 @@ async fn only_the_service_that_differs_goes_back_and_then_both_one_after_the_oth
     assert!(world.render().service("api").unwrap().auto_deploy);
     assert!(!world.render().service("worker").unwrap().auto_deploy);
 
+    world.good_release().await;
     world.ship_bad("api");
     world.ship_bad("worker");
-    world.until_rolled_back("True", "RollbackVerified").await;
+    world.until_verified(2).await;
     let brought_back = world.services_brought_back();
     assert_eq!(brought_back[1..], [world.id("api"), world.id("worker")]);
     let record = world.records().await.pop().unwrap();
@@ -113,18 +114,18 @@ async fn services_go_back_in_the_order_of_the_strategy_and_only_those_of_its_tie
     // As the policy says, pushes deploy as before.
     assert!(world.render().service("api").unwrap().auto_deploy);
 
-    world.apply_policy(strategies(&[step("infrastructure")])).await;
-    world.app.ship("worker", BETTER);
-    world.ship_bad("api");
-    let object = world
-        .until("the attempt to end without the api", |object| {
-            said(object, "Ready") == "False RollbackFailed"
-        })
+    world
+        .apply_policy(strategies(&[step("infrastructure")]))
         .await;
-    // The api fails as before, and no step of the strategy brings it back.
-    assert_eq!(world.services_brought_back()[2..], [world.id("worker")]);
-    assert_eq!(said(&object, "RolledBack"), "False RollbackRejected");
+    world.good_release().await;
+    world.ship_bad("api");
+    let object = world.until_rolled_back("False", "RollbackRejected").await;
     let told = message(&object, "RolledBack");
-    assert!(told.contains("strategies.application names no service"), "{told}");
+    assert!(
+        told.contains("strategies.application names no service"),
+        "{told}"
+    );
+    assert_eq!(said(&object, "Stalled"), "True ChecksFailed");
+    assert_eq!(world.services_brought_back(), ids);
     world.finish().await;
 }

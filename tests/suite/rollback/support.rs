@@ -15,7 +15,10 @@ use plumbline::{
 };
 use serde_json::{Value, json};
 
-pub use self::{person::request, seen::{message, moments, said, time}};
+pub use self::{
+    person::request,
+    seen::{message, moments, said, time},
+};
 use crate::support::{
     app::App,
     eventually::{LIMIT, within},
@@ -236,18 +239,33 @@ impl World {
         .await
     }
 
+    /// Waits until this many attempts are on record and the newest is verified.
+    pub async fn until_verified(&self, attempts: usize) -> Value {
+        let what = format!("attempt {attempts} to be verified");
+        let verified = |object: &Value| said(object, "RolledBack") == "True RollbackVerified";
+        loop {
+            let object = self.until(&what, verified).await;
+            let records = self.records().await;
+            let planned = records.iter().filter(|it| it["spec"]["plan"].is_object());
+            if planned.count() == attempts {
+                return object;
+            }
+            // That of the attempt before still stands there.
+            let version = object["metadata"]["resourceVersion"].clone();
+            self.until(&what, |object| {
+                object["metadata"]["resourceVersion"] != version
+            })
+            .await;
+        }
+    }
+
     /// Waits until the validation is as `holds` says.
     pub async fn until(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
         self.until_of("shop", what, holds).await
     }
 
     /// The same of another validation.
-    pub async fn until_of(
-        &self,
-        name: &str,
-        what: &str,
-        holds: impl Fn(&Value) -> bool,
-    ) -> Value {
+    pub async fn until_of(&self, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
         within(LIMIT, what, || async {
             let object = self.scenario.get(name).await;
             let current =

@@ -18,14 +18,8 @@ impl World {
         made.unwrap().metadata.name.unwrap()
     }
 
-    /// Creates a Rollback of this name, or what the API server has against it.
-    pub async fn create(&self, name: &str, spec: &Value) -> Result<(), String> {
-        let metadata = json!({"name": name});
-        self.create_whole(metadata, spec, &Value::Null).await
-    }
-
-    /// Creates a Rollback with this metadata and status.
-    pub async fn create_whole(
+    /// Creates a Rollback with this metadata and status, or what the API server has against it.
+    pub async fn create(
         &self,
         metadata: Value,
         spec: &Value,
