@@ -132,6 +132,12 @@ async fn one_event_tells_of_each_transition(world: &World, versions: &[Value]) {
             (_, reason) => format!("Normal {reason}"),
         })
         .collect();
+    // Of the rollback itself those are told that say what is done, beside the verdict.
+    let rollback = |object: &Value| said(object, "RolledBack");
+    let told = ["Unknown IntentRecorded", "Unknown Issued"];
+    let rollback = self::moments(versions, rollback);
+    let rollback = rollback.iter().filter(|it| told.contains(&it.as_str()));
+    expected.extend(rollback.map(|it| it.replace("Unknown", "Normal")));
     expected.sort();
     eventually("one event for each transition", || async {
         let told = world.scenario.events_of("shop");

@@ -24,10 +24,11 @@ const FINAL: [&str; 14] = [
 ];
 
 /// The same of a `Rollback`, which never is about anything else.
-const FINAL_OF_ROLLBACK: [&str; 7] = [
+const FINAL_OF_ROLLBACK: [&str; 8] = [
     "AwaitingApproval",
     "DryRun",
     "NotIssued",
+    "NotPermitted",
     "OutcomeUnknown",
     "RollbackFailed",
     "RollbackRejected",

@@ -170,7 +170,7 @@ fn is_heard(object: &Rollback, attempt: &Attempt, context: &Context) -> bool {
 /// Takes an attempt as far as it goes now.
 async fn pass(attempt: Attempt, context: &Context) -> Result<Action, LedgerError> {
     if attempt.status.state.is_some_and(RollbackState::is_final) {
-        return Ok(Action::await_change());
+        return rest(&attempt, context).await;
     }
     let before = attempt.status.clone();
     let operations = match site::operations(&attempt, context).await {
@@ -203,6 +203,16 @@ async fn pass(attempt: Attempt, context: &Context) -> Result<Action, LedgerError
         Again::Now => Action::requeue(Duration::ZERO),
         Again::After(pause) => Action::requeue(pause),
     })
+}
+
+/// What has ended stays as it is; but an approval that comes too late is seen.
+pub(super) async fn rest(attempt: &Attempt, context: &Context) -> Result<Action, LedgerError> {
+    if attempt.status.observed_generation != attempt.generation {
+        let status = attempt.status.clone();
+        let written = context.ledger.advance(attempt, status).await?;
+        context.records.note(written);
+    }
+    Ok(Action::await_change())
 }
 
 /// Tells the validation of what has changed, and counts an end.
@@ -255,7 +265,7 @@ async fn refuse(attempt: Attempt, context: &Context) -> Result<Action, LedgerErr
     };
     let said = RollbackStatus {
         conditions: attempt.status.conditions.clone(),
-        observed_generation: attempt.status.observed_generation,
+        observed_generation: attempt.generation,
         ..status.clone()
     };
     if attempt.status != said {

@@ -304,7 +304,10 @@ impl World {
             .into_iter()
             .map(|object| serde_json::to_value(object).unwrap())
             .collect();
-        records.sort_by_key(|record| record["spec"]["plan"]["attempt"].as_u64());
+        records.sort_by_key(|record| {
+            let created = record["metadata"]["creationTimestamp"].to_string();
+            (created, record["spec"]["plan"]["attempt"].as_u64())
+        });
         records
     }
 
