@@ -140,6 +140,7 @@ impl Turn<'_> {
         let observer = Observer {
             claimant: &self.executor.claimant,
             has_tried: self.executor.has_tried(&plan),
+            patience: self.executor.send_within,
         };
         let watcher = Watcher {
             surroundings: self.surroundings,
@@ -151,6 +152,7 @@ impl Turn<'_> {
             Next::Nothing => Ok((attempt, Again::Never)),
             Next::AwaitApproval { left } => watcher.await_approval(attempt, left).await,
             Next::Lapse => watcher.lapse(attempt).await,
+            Next::Leave { left } => Ok((attempt, Again::After(left))),
             Next::Doubt => watcher.doubt(attempt).await,
             Next::Begin(place) => self.begin(attempt, &plan, place, &watcher).await,
             Next::Settle(place) => watcher.settle(attempt, place).await,

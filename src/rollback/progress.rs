@@ -12,6 +12,8 @@ pub struct Observer<'a> {
     pub claimant: &'a str,
     /// Whether it has tried to begin this attempt before.
     pub has_tried: bool,
+    /// How long another process may take to begin what it has recorded.
+    pub patience: Duration,
 }
 
 /// What follows.
@@ -28,6 +30,11 @@ pub enum Next {
     Lapse,
     /// The step at this position may begin.
     Begin(usize),
+    /// Another process has recorded it a moment ago, and is about to begin.
+    Leave {
+        /// How much longer it may take for that.
+        left: Duration,
+    },
     /// Whether anything was asked of the platform is not on record: it is taken for asked until the platform tells.
     Doubt,
     /// The platform has to tell what became of the step at this position.
@@ -68,6 +75,16 @@ pub fn next(
     };
     match attempt.status.state {
         None if plan.claimant == observer.claimant && !observer.has_tried => begin(0),
+        None if plan.claimant != observer.claimant
+            && moment.since(attempt.created) <= observer.patience =>
+        {
+            let left = observer
+                .patience
+                .saturating_sub(moment.since(attempt.created));
+            Next::Leave {
+                left: left + Duration::from_secs(1),
+            }
+        }
         None => Next::Doubt,
         Some(state) if state.is_final() => Next::Nothing,
         Some(RollbackState::Verifying) => Next::Verify,

@@ -11,8 +11,8 @@ use crate::{
     platforms::{Cause, Phase, Rollout},
 };
 
-/// How far the platform's clock may lag behind the ledger's.
-const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(30);
+/// Times of records are whole seconds.
+const WHOLE_SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// What the list says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +47,9 @@ pub fn settle(
     ) else {
         return Settlement::Contradictory("the list of deploys lacks one that was there before");
     };
-    // Without the newest one on record, an earlier attempt's deploy may be among the newer ones.
-    let earliest = created.checked_sub(CLOCK_TOLERANCE).unwrap_or(created);
+    // Without the newest one on record, an earlier attempt's deploy may be among the newer ones: what has ended is this attempt's
+    // only if it is certain to have begun after its record.
+    let earliest = created.checked_add(WHOLE_SECOND).unwrap_or(created);
     let is_recent = |rollout: &&Rollout| {
         status.newest_before.is_some()
             || !rollout.phase.is_over()

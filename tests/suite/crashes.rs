@@ -26,6 +26,9 @@ use crate::support::{
 /// Runs at one time: they wait for most of it.
 const CONCURRENCY: usize = 8;
 
+/// How long after the end of its story a run may take to say what has come of it.
+const SETTLES_WITHIN: Duration = Duration::from_secs(20);
+
 /// Points of each workload in a sample.
 const SAMPLE: usize = 5;
 
@@ -64,7 +67,7 @@ async fn a_controller_that_is_killed_at_any_mutation_loses_nothing_and_does_noth
     }
     let began = Instant::now();
     let references: Vec<(Workload, Ended)> = stream::iter(Workload::ALL)
-        .map(|workload| async move { (workload, run(workload, None).await) })
+        .map(|workload| async move { (workload, run(workload, None, None).await) })
         .buffered(CONCURRENCY)
         .collect()
         .await;
@@ -99,7 +102,8 @@ async fn a_controller_that_is_killed_at_any_mutation_loses_nothing_and_does_noth
     let references = &references;
     let broken: Vec<String> = stream::iter(crashes)
         .map(|(place, workload, crash)| async move {
-            let ended = AssertUnwindSafe(run(workload, Some(crash)))
+            let expected = &references[place].1.outcome;
+            let ended = AssertUnwindSafe(run(workload, Some(crash), Some(expected)))
                 .catch_unwind()
                 .await;
             let problem = match &ended {
@@ -127,7 +131,7 @@ async fn a_controller_that_is_killed_at_any_mutation_loses_nothing_and_does_noth
 }
 
 /// Runs a workload to its end; what was seen.
-async fn run(workload: Workload, crash: Option<Crash>) -> Ended {
+async fn run(workload: Workload, crash: Option<Crash>, expected: Option<&Value>) -> Ended {
     let journal = Journal::new();
     let mut scenario = Scenario::start_intercepted("controller: {sendWithin: 1s}", &journal).await;
     let user = User {
@@ -153,7 +157,14 @@ async fn run(workload: Workload, crash: Option<Crash>) -> Ended {
         }
     };
     scenario.until_still(Duration::from_secs(3)).await;
-    let outcome = user.outcome(workload).await;
+    // A check may have yet to run once more.
+    let mut outcome = user.outcome(workload).await;
+    let begun = Instant::now();
+    while expected.is_some_and(|expected| *expected != outcome) && begun.elapsed() < SETTLES_WITHIN
+    {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        outcome = user.outcome(workload).await;
+    }
     let mut events = BTreeMap::new();
     for event in scenario.events() {
         if event["regarding"]["kind"] == "DeploymentValidation" {

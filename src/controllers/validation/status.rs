@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     api::{
-        ConditionStatus, ConditionType, DeploymentValidationStatus, ObservedRelease,
+        CheckStatus, ConditionStatus, ConditionType, DeploymentValidationStatus, ObservedRelease,
         ObservedService, Reason,
     },
     checks::board::Health,
@@ -196,7 +196,12 @@ fn watched(
     );
     areas(&mut conditions, snapshot);
 
-    let observed_release = snapshot.release.as_ref().map(observed_release);
+    let mut observed_release = snapshot.release.as_ref().map(observed_release);
+    if let (Some(live), Some(known)) = (&mut observed_release, &previous.observed_release)
+        && live.id == known.id
+    {
+        live.since = known.since;
+    }
     let mut status = DeploymentValidationStatus {
         observed_generation: terms.generation,
         conditions: ordered(conditions),
@@ -205,7 +210,7 @@ fn watched(
         candidates: previous.candidates.clone(),
         caveats: previous.caveats.clone(),
         rollback: outlook.standing.summary.clone(),
-        checks: snapshot.board.checks().to_vec(),
+        checks: dated(snapshot.board.checks(), &previous.checks),
         summary: Some(snapshot.board.summary()),
         history: previous.history.clone(),
         last_handled_reconcile_at: snapshot.handled.clone(),
@@ -214,6 +219,20 @@ fn watched(
     let soaked = known_good(&mut status, observed, *soak, terms);
     rehearsed(&mut status, outlook);
     (status, next.or_sooner(soaked))
+}
+
+/// The checks, each with the time at which it was first said to be in its state: who says it again, such as another controller
+/// that has taken over, has nothing new to write.
+fn dated(checks: &[CheckStatus], previous: &[CheckStatus]) -> Vec<CheckStatus> {
+    let date = |check: &CheckStatus| {
+        let known = previous.iter().find(|known| known.name == check.name);
+        let same = known.filter(|known| known.state == check.state);
+        CheckStatus {
+            since: same.map_or(check.since, |known| known.since),
+            ..check.clone()
+        }
+    };
+    checks.iter().map(date).collect()
 }
 
 /// Moves the last known good release and the candidates on; gives when time alone will move them further.

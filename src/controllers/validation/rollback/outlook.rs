@@ -79,7 +79,7 @@ pub async fn look(
         decision =
             issued.unwrap_or_else(|| situation.decide(spec, &records, &spent, brake.as_ref()));
     }
-    wake_open(&records, context);
+    wake_open(&records, live.as_ref(), context);
     super::records::prune(&situation, &records, &policy, context).await;
     let (findings, rehearsed_until) = rehearse(object, previous, live.as_ref(), context).await;
     let latest = latest(&situation, &records);
@@ -104,12 +104,17 @@ pub async fn look(
     })
 }
 
-/// An attempt that is under way may wait for what was just seen.
-fn wake_open(records: &[Arc<Attempt>], context: &Context) {
-    let is_open = |record: &&Arc<Attempt>| {
-        record.status.state.is_some_and(|state| !state.is_final()) && record.spec.plan.is_some()
+/// An attempt may wait for what was just seen: for the checks, or for what it is about to be gone. One that waits for the platform
+/// looks there by itself, at its own pace.
+fn wake_open(records: &[Arc<Attempt>], live: Option<&ObservedRelease>, context: &Context) {
+    let waits = |record: &&Arc<Attempt>| match record.status.state {
+        Some(RollbackState::Verifying) => true,
+        Some(RollbackState::AwaitingApproval) => {
+            live.is_some_and(|live| live.id != record.spec.from.release)
+        }
+        _ => false,
     };
-    for record in records.iter().filter(is_open) {
+    for record in records.iter().filter(waits) {
         let AttemptName { namespace, name } = &record.name;
         context.wakes.rollback(namespace, name);
     }
