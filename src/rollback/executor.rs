@@ -239,7 +239,13 @@ impl Turn<'_> {
             return Err(rejected(format!("{service} is suspended: {suspended}")));
         }
         let goal = operations.rollout(service, &step.to).await?;
-        let gone = |why: &str| Err(rejected(format!("{service}: deploy {} {why}", step.to)));
+        let gone = |why: &str| {
+            Err(Stop::End(Ending {
+                state: RollbackState::Rejected,
+                step: StepState::Unavailable,
+                why: format!("{service}: deploy {} {why}", step.to),
+            }))
+        };
         match goal {
             None => gone("is not there any more"),
             Some(goal) if !goal.phase.has_served() => gone("has never served"),
@@ -328,9 +334,12 @@ impl Turn<'_> {
                 return Err(Stop::Hold(format!("{what}: {}", chain(&error))));
             }
             Err(error) => {
-                let ending = Ending::by(&error);
-                let why = format!("{what}: {}", chain(&error));
-                return Err(Stop::End(Ending { why, ..ending }));
+                let ending = Ending {
+                    step: StepState::Refused,
+                    why: format!("{what}: {}", chain(&error)),
+                    ..Ending::by(&error)
+                };
+                return Err(Stop::End(ending));
             }
         }
         if is_on(operations.circumstances(service).await?) {

@@ -260,7 +260,7 @@ pub struct Incident<'a> {
     pub result: Option<Attempt<'a>>,
     /// By service, what these attempts brought about and is live.
     pub achieved: BTreeMap<&'a str, Achieved<'a>>,
-    /// Good releases that were brought back and failed.
+    /// Good releases that were brought back and failed, or could not be brought back.
     pub spoilt: BTreeSet<&'a str>,
 }
 
@@ -365,7 +365,8 @@ fn achieved<'a>(
     achieved
 }
 
-/// A goal whose operation failed was never live and may be tried again; one that was live and failed may not.
+/// A goal whose operation failed was never live and may be tried again; one that was live and failed, or is not kept any more,
+/// may not.
 fn spoilt<'a>(attempts: &[Attempt<'a>], result: Option<Attempt<'a>>) -> BTreeSet<&'a str> {
     let failed = attempts.iter().filter(|attempt| {
         attempt.status.state == Some(RollbackState::Failed) && attempt.went_live()
@@ -373,8 +374,13 @@ fn spoilt<'a>(attempts: &[Attempt<'a>], result: Option<Attempt<'a>>) -> BTreeSet
     let live = result
         .iter()
         .filter(|result| result.status.state != Some(RollbackState::Verified));
+    let is_gone = |step: &StepStatus| step.state == StepState::Unavailable;
+    let gone = attempts
+        .iter()
+        .filter(|attempt| attempt.status.steps.iter().any(is_gone));
     failed
         .chain(live)
+        .chain(gone)
         .map(|attempt| attempt.to.release.as_str())
         .collect()
 }

@@ -136,7 +136,7 @@ impl Scenario {
         let render = intercepted
             .as_ref()
             .map_or_else(|| simulator.base_url(), |by| by.render.url());
-        let settings = format!("{}\n{settings}", base_settings(&render, settings));
+        let settings = with_defaults(&render, settings);
         let options = Options {
             namespace: &namespace,
             settings: settings.clone(),
@@ -427,17 +427,19 @@ async fn new_namespace(client: &Client) -> String {
     made.metadata.name.unwrap()
 }
 
-/// What is the same in every test, but for what `settings` say themselves.
-fn base_settings(render: &str, settings: &str) -> String {
-    let network = if settings.contains("network:") {
-        ""
-    } else {
-        "network: {egress: {allow: ['127.0.0.1/32']}}"
+/// What is the same in every test, but for what `settings` say themselves. They name Render's address as `RENDER`.
+fn with_defaults(render: &str, settings: &str) -> String {
+    let defaults = [
+        "network: {egress: {allow: ['127.0.0.1/32']}}",
+        "platforms: {render: {url: RENDER, timeout: 2s, pollInterval: 1s, consistencyWindow: 1s}}",
+    ];
+    let is_missing = |line: &&&str| {
+        let key = line.split(' ').next().unwrap_or_default();
+        !settings.contains(key)
     };
-    format!(
-        "{network}\n\
-         platforms: {{render: {{url: '{render}', timeout: 2s, pollInterval: 1s, consistencyWindow: 1s}}}}"
-    )
+    let missing: Vec<&str> = defaults.iter().filter(is_missing).copied().collect();
+    let whole = format!("{}\n{settings}", missing.join("\n"));
+    whole.replace("RENDER", &format!("'{render}'"))
 }
 
 /// A spec that checks the Render service `api` and requests `url`, with short intervals.

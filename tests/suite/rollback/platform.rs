@@ -32,6 +32,14 @@ fn fault(world: &World, fault: Fault) {
     world.render().add_fault(fault).unwrap();
 }
 
+/// Some lists of deploys go wrong from the deploy on, those that are read in the course of the rollback among them.
+fn lists(world: &World, effect: Effect) {
+    fault(
+        world,
+        Fault::of(Route::ListDeploys, effect).times(6).after(4),
+    );
+}
+
 const ROWS: &[Row] = &[
     Row {
         name: "carried out, and never answered",
@@ -106,6 +114,16 @@ const ROWS: &[Row] = &[
         reason: "RollbackVerified",
     },
     Row {
+        name: "too many changes, until a time that has passed",
+        trouble: |world| {
+            let past = "Sun, 01 Mar 2026 12:00:00 GMT";
+            fault(world, rollback(Effect::rate_limited(past)));
+        },
+        attempts: &["NotIssued", "Verified"],
+        effects: 1,
+        reason: "RollbackVerified",
+    },
+    Row {
         name: "payment is due",
         trouble: |world| fault(world, Fault::of(Route::RollBack, Effect::status(402))),
         attempts: &["Rejected"],
@@ -118,6 +136,20 @@ const ROWS: &[Row] = &[
         attempts: &["Rejected"],
         effects: 0,
         reason: "RollbackRejected",
+    },
+    Row {
+        name: "the service is gone",
+        trouble: |world| fault(world, Fault::of(Route::GetService, Effect::status(404))),
+        attempts: &["Rejected"],
+        effects: 0,
+        reason: "RollbackRejected",
+    },
+    Row {
+        name: "an error under a status of success, and nothing carried out",
+        trouble: |world| fault(world, rollback(Effect::ErrorBody)),
+        attempts: &["NotIssued", "Verified"],
+        effects: 1,
+        reason: "RollbackVerified",
     },
     Row {
         name: "the artifact is gone",
@@ -149,6 +181,48 @@ const ROWS: &[Row] = &[
     Row {
         name: "the list has everything twice",
         trouble: |world| fault(world, Fault::of(Route::ListDeploys, Effect::Duplicated)),
+        attempts: &["Verified"],
+        effects: 1,
+        reason: "RollbackVerified",
+    },
+    Row {
+        name: "the list lacks its newest item for a while",
+        trouble: |world| lists(world, Effect::Omit),
+        attempts: &["Verified"],
+        effects: 1,
+        reason: "RollbackVerified",
+    },
+    Row {
+        name: "the list has no live deploy for a while",
+        trouble: |world| lists(world, Effect::WithoutLive),
+        attempts: &["Verified"],
+        effects: 1,
+        reason: "RollbackVerified",
+    },
+    Row {
+        name: "the list has two live deploys for a while",
+        trouble: |world| lists(world, Effect::TwoLive),
+        attempts: &["Verified"],
+        effects: 1,
+        reason: "RollbackVerified",
+    },
+    Row {
+        name: "a deploy of the list has a status that nobody knows for a while",
+        trouble: |world| {
+            let status = "paused".to_owned();
+            lists(world, Effect::UnknownStatus { status });
+        },
+        attempts: &["Verified"],
+        effects: 1,
+        reason: "RollbackVerified",
+    },
+    Row {
+        name: "the list is cut off, no JSON, and an outage for a while",
+        trouble: |world| {
+            for effect in [Effect::Truncated, Effect::Garbage, Effect::status(503)] {
+                lists(world, effect);
+            }
+        },
         attempts: &["Verified"],
         effects: 1,
         reason: "RollbackVerified",

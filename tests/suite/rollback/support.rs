@@ -100,6 +100,11 @@ impl World {
 
     /// Applies the policy `shop`: automatic, quick, with changes.
     pub async fn apply_policy(&self, changes: Value) {
+        self.apply_policy_named("shop", changes).await;
+    }
+
+    /// The same under another name.
+    pub async fn apply_policy_named(&self, name: &str, changes: Value) {
         let mut spec = json!({
             "mode": "Automatic", "timeout": "30s", "delay": "0s",
             "verification": {"timeout": "30s"},
@@ -108,11 +113,11 @@ impl World {
         merge(&mut spec, changes);
         let object = json!({
             "apiVersion": "plumbline.dev/v1alpha1", "kind": "RollbackPolicy",
-            "metadata": {"name": "shop"}, "spec": spec,
+            "metadata": {"name": name}, "spec": spec,
         });
         self.objects::<RollbackPolicy>()
             .patch(
-                "shop",
+                name,
                 &PatchParams::apply("test-user").force(),
                 &Patch::Apply(&object),
             )
