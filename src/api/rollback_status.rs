@@ -215,6 +215,8 @@ pub enum StepState {
     Failed,
     // The platform said no, and has done nothing.
     Refused,
+    // What it goes back to is not kept any more, or cannot be gone back to.
+    Unavailable,
     // It is proven that the platform was not asked, or has not heard.
     NotIssued,
     // Something newer took its place.

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use super::{
     fleet::Fleet,
     policy,
-    rollback::{Flag, Locks, Records},
+    rollback::{Flag, Locks, Opened, Records},
     validation,
     wakes::Wakes,
 };
@@ -53,6 +53,8 @@ pub struct Context {
     pub executor: Executor,
     /// The records that exist, as far as the watch and our own writes have told.
     pub records: Records,
+    /// The records that this process has created and not written to since.
+    pub opened: Opened,
     /// Set once every record was listed: before, nothing is decided.
     pub records_listed: Flag,
     /// Set once everything was listed.

@@ -302,6 +302,15 @@ fn whole(rollback: &Rollback) -> Result<Attempt, Undecodable> {
     Ok(attempt)
 }
 
+/// Whether one of `owners` is the validation that an attempt names, as every record of a controller has it.
+#[must_use]
+pub fn is_owned(owners: &[OwnerReference], spec: &RollbackSpec) -> bool {
+    let uid = spec.validation_ref.uid.as_deref();
+    owners
+        .iter()
+        .any(|owner| owner.controller == Some(true) && Some(owner.uid.as_str()) == uid)
+}
+
 /// The attempts that are asked for, oldest first.
 fn sorted(
     namespace: &str,
@@ -314,8 +323,9 @@ fn sorted(
             namespace: namespace.to_owned(),
             name: object.name_any(),
         };
+        let owners = object.owner_references().to_vec();
         let attempt = decoded(object).map_err(|problem| LedgerError::failed(&name, problem))?;
-        if which.include(&attempt.spec) {
+        if which.include(&attempt.spec) && is_owned(&owners, &attempt.spec) {
             attempts.push(attempt);
         }
     }

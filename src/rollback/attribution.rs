@@ -21,7 +21,7 @@ pub struct Evidence<'a> {
     pub live: &'a ObservedRelease,
     /// What would be gone back to; without it nothing is held against it.
     pub goal: Option<&'a GoodRelease>,
-    /// Whether nothing was tried so far: a later attempt is not held up by the age of the release.
+    /// Whether nothing was asked of the platform so far: a later attempt is not held up by the age of the release.
     pub first_attempt: bool,
     /// The time.
     pub moment: Moment,

@@ -1,7 +1,7 @@
 //! The brake: nothing is rolled back while much fails at once. When a fifth of all validations turns bad within minutes, it is
 //! more likely that something has happened to all of them, or to us, than that as many releases are bad.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use jiff::Timestamp;
 
@@ -42,6 +42,22 @@ pub struct Engaged {
     pub window: Duration,
     /// When it is released, if no more turn bad.
     pub until: Timestamp,
+}
+
+impl fmt::Display for Engaged {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            turned_bad,
+            watched,
+            window,
+            until,
+        } = self;
+        let window = crate::api::Duration::from(*window);
+        write!(
+            formatter,
+            "{turned_bad} of {watched} validations turned bad within {window}: nothing is rolled back before {until}"
+        )
+    }
 }
 
 /// Whether the brake is engaged. `turned_bad` has an entry for each watched validation (accepted, not suspended): when

@@ -57,6 +57,8 @@ pub struct Inputs<'a> {
     pub frozen_until: Option<Timestamp>,
     /// The database's schema, now and then.
     pub schemas: Schemas<'a>,
+    /// What was refused for good before this time may be asked for again: a person has set something right since.
+    pub refusals_since: Option<Timestamp>,
     /// The time.
     pub moment: Moment,
 }
@@ -152,7 +154,7 @@ fn propose(inputs: &Inputs<'_>, policy: &RollbackPolicySpec) -> Result<Proposal,
         checks: inputs.checks,
         live: inputs.live,
         goal,
-        first_attempt: inputs.past.incident.attempts.is_empty(),
+        first_attempt: inputs.past.incident.touched() == 0,
         moment: inputs.moment,
     })
     .map_err(|fault| words::nothing(Reason::EnvironmentFault, &fault.0))?;

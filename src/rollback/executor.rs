@@ -211,8 +211,14 @@ impl Turn<'_> {
             key = plan.key,
             "asking the platform to roll back"
         );
-        let answer = self.send(&step.service, &Change::RollBack(&step.to)).await;
-        self.note(recorded, step, place, answer, watcher).await
+        match self.send(&step.service, &Change::RollBack(&step.to)).await {
+            Err(MutationError::NotSent(error)) if error.refusal().is_none() => {
+                // It has not left this process: it may yet, when there is room for it.
+                let why = format!("{}: {}", step.service, chain(&error));
+                watcher.withdraw(recorded, &attempt, why).await
+            }
+            answer => self.note(recorded, step, place, answer, watcher).await,
+        }
     }
 
     /// The one place from which a change leaves.
@@ -233,7 +239,13 @@ impl Turn<'_> {
             return Err(rejected(format!("{service} is suspended: {suspended}")));
         }
         let goal = operations.rollout(service, &step.to).await?;
-        let gone = |why: &str| Err(rejected(format!("{service}: deploy {} {why}", step.to)));
+        let gone = |why: &str| {
+            Err(Stop::End(Ending {
+                state: RollbackState::Rejected,
+                step: StepState::Unavailable,
+                why: format!("{service}: deploy {} {why}", step.to),
+            }))
+        };
         match goal {
             None => gone("is not there any more"),
             Some(goal) if !goal.phase.has_served() => gone("has never served"),
@@ -318,10 +330,16 @@ impl Turn<'_> {
         match operations.stop_automatic_deploys(service).await {
             // What became of it, the platform tells.
             Ok(()) | Err(MutationError::Unknown(_)) => {}
+            Err(MutationError::NotSent(error)) if error.refusal().is_none() => {
+                return Err(Stop::Hold(format!("{what}: {}", chain(&error))));
+            }
             Err(error) => {
-                let ending = Ending::by(&error);
-                let why = format!("{what}: {}", chain(&error));
-                return Err(Stop::End(Ending { why, ..ending }));
+                let ending = Ending {
+                    step: StepState::Refused,
+                    why: format!("{what}: {}", chain(&error)),
+                    ..Ending::by(&error)
+                };
+                return Err(Stop::End(ending));
             }
         }
         if is_on(operations.circumstances(service).await?) {

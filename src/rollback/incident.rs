@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::naming;
 use crate::api::{
     ObservedRelease, ReleaseReference, RollbackPlan, RollbackSpec, RollbackState, RollbackStatus,
-    StepState,
+    StepState, StepStatus,
 };
 
 /// A `Rollback` as it is read.
@@ -86,6 +86,16 @@ impl<'a> Attempt<'a> {
         self.status.issued_at.is_some()
     }
 
+    /// Whether it says something about the releases that it is about. One that was found with nothing written to it, and for which
+    /// nothing was found on the platform, need not be of a controller's making, and says nothing.
+    fn marks(&self) -> bool {
+        let is_doubted = |step: &StepStatus| {
+            step.started_at.is_some() && step.claimant.is_none() && step.operation_id.is_none()
+        };
+        let steps = &self.status.steps;
+        steps.is_empty() || !steps.iter().all(is_doubted)
+    }
+
     /// When it ended, as far as its status tells.
     #[must_use]
     pub fn ended_at(&self) -> Timestamp {
@@ -120,7 +130,7 @@ impl<'a> Attempt<'a> {
             })
     }
 
-    fn step(&self, service: &str) -> Option<&'a crate::api::StepStatus> {
+    fn step(&self, service: &str) -> Option<&'a StepStatus> {
         let mut steps = self.status.steps.iter();
         steps.find(|step| step.service == service)
     }
@@ -204,7 +214,7 @@ impl<'a> Attempts<'a> {
     #[must_use]
     pub fn quarantine(&self) -> Quarantine<'a> {
         let mut releases = BTreeSet::new();
-        for attempt in &self.0 {
+        for attempt in self.0.iter().filter(|attempt| attempt.marks()) {
             releases.insert(attempt.plan.failed_release.as_str());
             releases.insert(attempt.from.release.as_str());
             let failed = attempt.status.state == Some(RollbackState::Failed);
@@ -250,7 +260,7 @@ pub struct Incident<'a> {
     pub result: Option<Attempt<'a>>,
     /// By service, what these attempts brought about and is live.
     pub achieved: BTreeMap<&'a str, Achieved<'a>>,
-    /// Good releases that were brought back and failed.
+    /// Good releases that were brought back and failed, or could not be brought back.
     pub spoilt: BTreeSet<&'a str>,
 }
 
@@ -355,7 +365,8 @@ fn achieved<'a>(
     achieved
 }
 
-/// A goal whose operation failed was never live and may be tried again; one that was live and failed may not.
+/// A goal whose operation failed was never live and may be tried again; one that was live and failed, or is not kept any more,
+/// may not.
 fn spoilt<'a>(attempts: &[Attempt<'a>], result: Option<Attempt<'a>>) -> BTreeSet<&'a str> {
     let failed = attempts.iter().filter(|attempt| {
         attempt.status.state == Some(RollbackState::Failed) && attempt.went_live()
@@ -363,8 +374,13 @@ fn spoilt<'a>(attempts: &[Attempt<'a>], result: Option<Attempt<'a>>) -> BTreeSet
     let live = result
         .iter()
         .filter(|result| result.status.state != Some(RollbackState::Verified));
+    let is_gone = |step: &StepStatus| step.state == StepState::Unavailable;
+    let gone = attempts
+        .iter()
+        .filter(|attempt| attempt.status.steps.iter().any(is_gone));
     failed
         .chain(live)
+        .chain(gone)
         .map(|attempt| attempt.to.release.as_str())
         .collect()
 }

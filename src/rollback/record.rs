@@ -127,10 +127,12 @@ impl Ending {
                 RefusedBecause::Busy | RefusedBecause::RateLimited { .. } => {
                     (RollbackState::NotIssued, StepState::Refused)
                 }
-                RefusedBecause::Credentials
-                | RefusedBecause::Payment
-                | RefusedBecause::Gone
-                | RefusedBecause::Invalid => (RollbackState::Rejected, StepState::Refused),
+                RefusedBecause::Credentials | RefusedBecause::Payment => {
+                    (RollbackState::Rejected, StepState::Refused)
+                }
+                RefusedBecause::Gone | RefusedBecause::Invalid => {
+                    (RollbackState::Rejected, StepState::Unavailable)
+                }
             },
             MutationError::NotSent(_) | MutationError::Unknown(_) => {
                 (RollbackState::NotIssued, StepState::NotIssued)
@@ -371,6 +373,7 @@ fn told(steps: &[StepStatus]) -> String {
                 StepState::Done => "back",
                 StepState::Failed => "failed",
                 StepState::Refused => "refused",
+                StepState::Unavailable => "not there any more",
                 StepState::NotIssued => "not asked for",
                 StepState::Superseded => "superseded",
             };

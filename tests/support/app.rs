@@ -1,9 +1,10 @@
-//! What a service on the simulated Render serves: its health depends on the deploy that is live, so that a rollback mends what
-//! a deploy has broken.
+//! What the services on the simulated Render serve: each page is well or not by the deploy that is live, so that a deploy breaks it
+//! and a rollback mends it.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use axum::{
@@ -11,8 +12,12 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
-use plumbline::simulator::{Control, DeployStatus, NewDeploy};
+use jiff::Timestamp;
+use plumbline::simulator::{Control, Deploy, DeployStatus, NewDeploy};
 use tokio::{net::TcpListener, task::JoinHandle};
+
+/// Any page of a service.
+const ANY: &str = "*";
 
 /// The pages of all services. Ends when dropped.
 pub struct App {
@@ -23,7 +28,17 @@ pub struct App {
 
 struct Shared {
     render: Control,
-    broken: Mutex<BTreeSet<String>>,
+    state: Mutex<Served>,
+}
+
+#[derive(Default)]
+struct Served {
+    /// The status that a page, or any, answers with while this commit is live.
+    broken: BTreeMap<(String, String), u16>,
+    /// How long what was live before goes on serving.
+    behind: Duration,
+    /// Requests by page and the commit that served it.
+    requests: BTreeMap<(String, String), usize>,
 }
 
 impl App {
@@ -31,12 +46,12 @@ impl App {
     pub async fn start(render: Control) -> Self {
         let shared = Arc::new(Shared {
             render,
-            broken: Mutex::default(),
+            state: Mutex::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let routes = Router::new()
-            .route("/{service}/health", axum::routing::get(health))
+            .route("/{service}/{page}", axum::routing::get(page))
             .with_state(shared.clone());
         let task = tokio::spawn(async move {
             axum::serve(listener, routes).await.expect("the app serves");
@@ -48,14 +63,48 @@ impl App {
         }
     }
 
-    /// The health page of a service.
-    pub fn url(&self, service: &str) -> String {
-        format!("http://{}/{service}/health", self.address)
+    /// A page of a service.
+    pub fn page(&self, service: &str, page: &str) -> String {
+        format!("http://{}/{service}/{page}", self.address)
+    }
+
+    /// The port of every page.
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// Every deploy of this commit answers 503 from now on.
     pub fn breaks(&self, commit: &str) {
-        self.shared.broken.lock().unwrap().insert(commit.to_owned());
+        self.answers(commit, 503);
+    }
+
+    /// Every deploy of this commit answers with this status from now on.
+    pub fn answers(&self, commit: &str, status: u16) {
+        self.page_answers(ANY, commit, status);
+    }
+
+    /// The same for one page.
+    pub fn page_answers(&self, page: &str, commit: &str, status: u16) {
+        let subject = (page.to_owned(), commit.to_owned());
+        self.state().broken.insert(subject, status);
+    }
+
+    /// Every deploy of this commit answers well again.
+    pub fn mends(&self, commit: &str) {
+        self.state()
+            .broken
+            .retain(|(_, broken), _| broken != commit);
+    }
+
+    /// What goes live from now on serves only after this time: until then what was live before does.
+    pub fn serves_behind(&self, behind: Duration) {
+        self.state().behind = behind;
+    }
+
+    /// Requests for a page, of whatever service, that this commit has served so far.
+    pub fn requests(&self, page: &str, commit: &str) -> usize {
+        let subject = (page.to_owned(), commit.to_owned());
+        self.state().requests.get(&subject).copied().unwrap_or(0)
     }
 
     /// A deploy of `commit` that is live at once; its id.
@@ -71,6 +120,10 @@ impl App {
             .unwrap()
             .id
     }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, Served> {
+        self.shared.state.lock().unwrap()
+    }
 }
 
 impl Drop for App {
@@ -79,18 +132,41 @@ impl Drop for App {
     }
 }
 
-async fn health(
+async fn page(
     State(shared): State<Arc<Shared>>,
-    Path(service): Path<String>,
+    Path((service, page)): Path<(String, String)>,
 ) -> (StatusCode, &'static str) {
     let deploys = shared.render.deploys(&service).unwrap_or_default();
+    let mut state = shared.state.lock().unwrap();
+    let served = serving(&deploys, state.behind);
+    let commit = served.and_then(|deploy| deploy.commit.as_ref());
+    let status = commit.as_ref().map_or(503, |commit| {
+        let told = |page: &str| state.broken.get(&(page.to_owned(), commit.id.clone()));
+        told(&page).or_else(|| told(ANY)).copied().unwrap_or(200)
+    });
+    let commit = commit.map(|commit| commit.id.clone()).unwrap_or_default();
+    *state.requests.entry((page, commit)).or_default() += 1;
+    let status = StatusCode::from_u16(status).unwrap();
+    let body = if status.is_success() {
+        r#"{"status":"ok"}"#
+    } else {
+        r#"{"status":"down"}"#
+    };
+    (status, body)
+}
+
+/// The deploy that serves: the live one, or the one before while that is too new.
+fn serving(deploys: &[Deploy], behind: Duration) -> Option<&Deploy> {
     let live = deploys
         .iter()
-        .find(|deploy| deploy.status == DeployStatus::Live);
-    let commit = live.and_then(|deploy| deploy.commit.as_ref());
-    let broken = shared.broken.lock().unwrap();
-    match commit {
-        Some(commit) if !broken.contains(&commit.id) => (StatusCode::OK, r#"{"status":"ok"}"#),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"down"}"#),
+        .find(|deploy| deploy.status == DeployStatus::Live)?;
+    let went_live = live.finished_at.unwrap_or(live.updated_at);
+    let age = Timestamp::now().duration_since(went_live);
+    if Duration::try_from(age).unwrap_or_default() >= behind {
+        return Some(live);
     }
+    let replaced = |deploy: &&Deploy| deploy.status == DeployStatus::Deactivated;
+    // The newest change is the end of the one that this one has replaced.
+    let before = deploys.iter().filter(replaced);
+    before.max_by_key(|deploy| deploy.updated_at).or(Some(live))
 }

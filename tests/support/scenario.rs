@@ -1,8 +1,9 @@
 //! One test's world: a namespace, a simulated Render, a target, the controller, and a recorder that holds the status
 //! contract against everything at the end.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::{
     Api, Client,
@@ -11,8 +12,8 @@ use kube::{
 use plumbline::{
     api::DeploymentValidation,
     simulator::{
-        Control, NewDeploy, NewKey, NewService, NewWorkspace, Options as SimulatorOptions, Pace,
-        Running, Simulator,
+        Clock, Control, NewDeploy, NewKey, NewService, NewWorkspace, Options as SimulatorOptions,
+        Pace, Running, Simulator, SystemClock,
     },
 };
 use serde_json::{Value, json};
@@ -35,6 +36,17 @@ const PACE: Pace = Pace {
     update: Duration::from_millis(500),
     speed: 1.0,
 };
+
+/// The machine's clock, so much behind.
+#[derive(Debug)]
+struct Behind(Duration);
+
+impl Clock for Behind {
+    fn now(&self) -> Timestamp {
+        let now = SystemClock.now();
+        now.saturating_sub(self.0).unwrap_or(now)
+    }
+}
 
 /// One test's world.
 pub struct Scenario {
@@ -67,13 +79,18 @@ impl Scenario {
         Self::start_on(ControlPlane::shared(), settings, None).await
     }
 
+    /// The same with a Render whose clock is `behind`, so that whatever goes live has been so for that long already.
+    pub async fn start_behind(settings: &str, behind: Duration) -> Self {
+        Self::prepare(ControlPlane::shared(), settings, None, None, behind).await
+    }
+
     /// The same on another control plane, or through a proxy before its API server.
     pub async fn start_on(
         plane: &'static ControlPlane,
         settings: &str,
         server: Option<String>,
     ) -> Self {
-        Self::prepare(plane, settings, server, None).await
+        Self::prepare(plane, settings, server, None, Duration::ZERO).await
     }
 
     /// The same with interceptors before API server and Render, whose mutations `journal` numbers.
@@ -87,7 +104,7 @@ impl Scenario {
         settings: &str,
         journal: &Journal,
     ) -> Self {
-        Self::prepare(plane, settings, None, Some(journal)).await
+        Self::prepare(plane, settings, None, Some(journal), Duration::ZERO).await
     }
 
     async fn prepare(
@@ -95,10 +112,12 @@ impl Scenario {
         settings: &str,
         server: Option<String>,
         journal: Option<&Journal>,
+        behind: Duration,
     ) -> Self {
         let client = plane.client().await;
         let namespace = new_namespace(&client).await;
         let options = SimulatorOptions {
+            clock: Arc::new(Behind(behind)),
             pace: PACE,
             ..SimulatorOptions::default()
         };
@@ -117,7 +136,7 @@ impl Scenario {
         let render = intercepted
             .as_ref()
             .map_or_else(|| simulator.base_url(), |by| by.render.url());
-        let settings = format!("{}\n{settings}", base_settings(&render));
+        let settings = with_defaults(&render, settings);
         let options = Options {
             namespace: &namespace,
             settings: settings.clone(),
@@ -409,11 +428,19 @@ pub async fn new_namespace(client: &Client) -> String {
     made.metadata.name.unwrap()
 }
 
-fn base_settings(render: &str) -> String {
-    format!(
-        "network: {{egress: {{allow: ['127.0.0.1/32']}}}}\n\
-         platforms: {{render: {{url: '{render}', timeout: 2s, pollInterval: 1s, consistencyWindow: 1s}}}}"
-    )
+/// What is the same in every test, but for what `settings` say themselves. They name Render's address as `RENDER`.
+fn with_defaults(render: &str, settings: &str) -> String {
+    let defaults = [
+        "network: {egress: {allow: ['127.0.0.1/32']}}",
+        "platforms: {render: {url: RENDER, timeout: 2s, pollInterval: 1s, consistencyWindow: 1s}}",
+    ];
+    let is_missing = |line: &&&str| {
+        let key = line.split(' ').next().unwrap_or_default();
+        !settings.contains(key)
+    };
+    let missing: Vec<&str> = defaults.iter().filter(is_missing).copied().collect();
+    let whole = format!("{}\n{settings}", missing.join("\n"));
+    whole.replace("RENDER", &format!("'{render}'"))
 }
 
 /// A spec that checks the Render service `api` and requests `url`, with short intervals.

@@ -21,7 +21,13 @@ pub fn with_conditions(
     let Some(state) = status.state else {
         return status;
     };
-    let (succeeded, reason) = said(state);
+    let (succeeded, reason) = match said(state) {
+        // Nothing of it was begun, not even written down.
+        (succeeded, Reason::RollbackRejected) if is_refused(attempt, &status) => {
+            (succeeded, Reason::NotPermitted)
+        }
+        said => said,
+    };
     let message = if status.message.is_empty() {
         words(state)
     } else {
@@ -62,6 +68,11 @@ pub fn with_conditions(
     status.conditions = conditions.finish();
     status.observed_generation = attempt.generation;
     status
+}
+
+/// Whether it is a record that the controller has not made.
+fn is_refused(attempt: &Attempt, status: &RollbackStatus) -> bool {
+    attempt.spec.plan.is_some() && status.steps.is_empty()
 }
 
 /// Whether nothing follows without a person, and it has not ended well.

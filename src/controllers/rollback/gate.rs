@@ -10,14 +10,22 @@ use tokio::time::timeout;
 use crate::{
     api::{DeploymentValidation, RollbackCause, RollbackMode, RollbackPolicy},
     checks::reference::Reference,
+    clock,
+    controllers::fleet::Fleet,
     kubernetes::client::REQUEST_TIMEOUT,
-    rollback::{Gate, GateError, Permission, ledger::Attempt},
+    rollback::{
+        Gate, GateError, Permission,
+        brake::{BrakeSettings, engaged},
+        ledger::Attempt,
+    },
 };
 
 /// Reads validation and policy live.
-pub struct LiveGate {
+pub struct LiveGate<'a> {
     /// The API server.
     pub client: kube::Client,
+    /// How all validations are, for the brake.
+    pub fleet: &'a Fleet,
     /// Places that are known to answer: while none does, a verdict may be about us.
     pub reference: Reference,
 }
@@ -35,7 +43,7 @@ enum ReadError {
     TimedOut { kind: String, name: String },
 }
 
-impl Gate for LiveGate {
+impl Gate for LiveGate<'_> {
     fn permits<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Result<Permission, GateError>> {
         async move {
             let namespace = &attempt.name.namespace;
@@ -56,13 +64,21 @@ impl Gate for LiveGate {
                 let why = "no reference place answers: the failure may be on this side";
                 return Ok(Permission::Withheld(why.to_owned()));
             }
+            let brake = engaged(
+                self.fleet.turned_bad(),
+                &BrakeSettings::default(),
+                clock::moment(),
+            );
+            if let Some(brake) = brake.filter(|_| automatic) {
+                return Ok(Permission::Withheld(brake.to_string()));
+            }
             Ok(Permission::Granted)
         }
         .boxed()
     }
 }
 
-impl LiveGate {
+impl LiveGate<'_> {
     async fn read<K>(&self, namespace: &str, name: &str) -> Result<Option<K>, GateError>
     where
         K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>

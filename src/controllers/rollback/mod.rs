@@ -4,6 +4,7 @@ mod conditions;
 mod gate;
 mod locks;
 mod open;
+mod opened;
 mod records;
 mod request;
 pub mod site;
@@ -29,6 +30,7 @@ pub use self::{
     gate::LiveGate,
     locks::{Flag, Locks},
     open::{Opening, open},
+    opened::Opened,
     records::Records,
     witness::MonitorWitness,
 };
@@ -42,7 +44,7 @@ use super::{
 use crate::{
     api::{Rollback, RollbackState, RollbackStatus},
     clock,
-    kubernetes::attempts::attempt_of,
+    kubernetes::attempts::{attempt_of, is_owned},
     rollback::{
         Again, Surroundings, is_proven,
         ledger::{Attempt, LedgerError},
@@ -118,7 +120,7 @@ async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Actio
     let name = attempt.name.clone();
     let turned = if attempt.spec.plan.is_none() {
         request::answer(attempt, &context).await
-    } else if is_own(object) {
+    } else if is_own(object) && !is_in_our_name(&attempt, &context) {
         pass(attempt, &context).await
     } else {
         refuse(attempt, &context).await
@@ -137,25 +139,43 @@ async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Actio
 
 /// Whether the controller has created this record for this attempt: its owner, its key and its name can be recomputed.
 fn is_own(object: &Rollback) -> bool {
-    let Some(uid) = &object.spec.validation_ref.uid else {
+    is_owned(object.owner_references(), &object.spec) && is_proven(&attempt_of(object))
+}
+
+/// Whether somebody else has created this record in the name of this process.
+fn is_in_our_name(attempt: &Attempt, context: &Context) -> bool {
+    if attempt.status.state.is_some() {
+        context.opened.forget(&attempt.name);
         return false;
-    };
-    let owned = object
-        .owner_references()
-        .iter()
-        .any(|owner| owner.controller == Some(true) && owner.uid == *uid);
-    owned && is_proven(&attempt_of(object))
+    }
+    let plan = attempt.spec.plan.as_ref();
+    let ours = plan.is_some_and(|plan| plan.claimant == context.executor.claimant());
+    ours && !context.opened.holds(attempt)
+}
+
+/// Whether the controller has said of a record that it is not its own.
+#[must_use]
+pub fn is_refused(attempt: &Attempt) -> bool {
+    let RollbackStatus { state, steps, .. } = &attempt.status;
+    attempt.spec.plan.is_some() && *state == Some(RollbackState::Rejected) && steps.is_empty()
+}
+
+/// Whether what a record says counts: one that a controller has written to, or that this process has created. A request is no
+/// record, and counts for nothing by itself.
+fn is_heard(object: &Rollback, attempt: &Attempt, context: &Context) -> bool {
+    let begun = attempt.status.state.is_some() || context.opened.holds(attempt);
+    attempt.spec.plan.is_none() || (begun && is_own(object) && !is_refused(attempt))
 }
 
 /// Takes an attempt as far as it goes now.
 async fn pass(attempt: Attempt, context: &Context) -> Result<Action, LedgerError> {
     if attempt.status.state.is_some_and(RollbackState::is_final) {
-        return Ok(Action::await_change());
+        return rest(&attempt, context).await;
     }
     let before = attempt.status.clone();
     let operations = match site::operations(&attempt, context).await {
         Ok(operations) => operations,
-        Err(site::Unreachable::Gone) => return Ok(Action::requeue(WHILE_GONE)),
+        Err(site::Unreachable::Gone) => return without_validation(attempt, context).await,
         Err(site::Unreachable::For(why)) => {
             tracing::warn!(rollback = %attempt.name, why, "an attempt cannot reach its platform now");
             return Ok(Action::requeue(jittered(RETRY_PAUSE * 2)));
@@ -163,6 +183,7 @@ async fn pass(attempt: Attempt, context: &Context) -> Result<Action, LedgerError
     };
     let gate = LiveGate {
         client: context.client.clone(),
+        fleet: &context.fleet,
         reference: context.reference.clone(),
     };
     let witness = MonitorWitness {
@@ -182,6 +203,16 @@ async fn pass(attempt: Attempt, context: &Context) -> Result<Action, LedgerError
         Again::Now => Action::requeue(Duration::ZERO),
         Again::After(pause) => Action::requeue(pause),
     })
+}
+
+/// What has ended stays as it is; but an approval that comes too late is seen.
+pub(super) async fn rest(attempt: &Attempt, context: &Context) -> Result<Action, LedgerError> {
+    if attempt.status.observed_generation != attempt.generation {
+        let status = attempt.status.clone();
+        let written = context.ledger.advance(attempt, status).await?;
+        context.records.note(written);
+    }
+    Ok(Action::await_change())
 }
 
 /// Tells the validation of what has changed, and counts an end.
@@ -214,6 +245,15 @@ fn tell(attempt: &Attempt, before: &RollbackStatus, context: &Context) {
     }
 }
 
+/// A record whose validation is gone is gone soon as well; one that nothing was written to was copied from elsewhere.
+async fn without_validation(attempt: Attempt, context: &Context) -> Result<Action, LedgerError> {
+    let untouched = attempt.status.state.is_none();
+    match site::is_gone(&attempt, context).await {
+        Some(true) if untouched => refuse(attempt, context).await,
+        _ => Ok(Action::requeue(WHILE_GONE)),
+    }
+}
+
 /// A record that the controller has not made: it changes nothing, and says so.
 async fn refuse(attempt: Attempt, context: &Context) -> Result<Action, LedgerError> {
     let status = RollbackStatus {
@@ -225,7 +265,7 @@ async fn refuse(attempt: Attempt, context: &Context) -> Result<Action, LedgerErr
     };
     let said = RollbackStatus {
         conditions: attempt.status.conditions.clone(),
-        observed_generation: attempt.status.observed_generation,
+        observed_generation: attempt.generation,
         ..status.clone()
     };
     if attempt.status != said {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
+use super::is_refused;
 use crate::{
     api::{
         DeploymentValidation, PlannedStep, PolicyReference, ReleaseReference, RequestReference,
@@ -20,8 +21,11 @@ use crate::{
 /// The longest time from the record to the first call, where no person has to approve it first.
 const LONGEST_UNTIL_ISSUE: Duration = Duration::from_mins(5);
 
+/// Numbers of refused records that are passed over at one time.
+const MOST_PASSED_OVER: usize = 10;
+
 /// An attempt that was decided for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Opening<'a> {
     /// The validation whose release is rolled back.
     pub validation: &'a DeploymentValidation,
@@ -49,14 +53,27 @@ pub struct Opening<'a> {
     pub requested_by: Option<RequestReference>,
 }
 
-/// Records it.
+/// Records it. A number that a record has which is not the controller's own, and was refused, is passed over.
 pub async fn open(opening: Opening<'_>, context: &Context) -> Result<Created, LedgerError> {
+    let mut opening = opening;
+    for _ in 0..MOST_PASSED_OVER {
+        match create(&opening, context).await? {
+            Created::Existing(attempt) if is_refused(&attempt) => {
+                opening.attempt = opening.attempt.saturating_add(1);
+            }
+            created => return Ok(created),
+        }
+    }
+    create(&opening, context).await
+}
+
+async fn create(opening: &Opening<'_>, context: &Context) -> Result<Created, LedgerError> {
     let now = (context.clock)();
     let (name, spec) = recorded(opening, context.executor.claimant(), now);
+    context.opened.note(&name, &spec);
     let created = context.ledger.create(&name, &spec).await?;
-    let (Created::New(attempt) | Created::Existing(attempt)) = &created;
-    context.records.note(attempt.clone());
     if let Created::New(attempt) = &created {
+        context.records.note(attempt.clone());
         tracing::info!(
             rollback = %attempt.name,
             from = attempt.spec.from.release,
@@ -68,7 +85,7 @@ pub async fn open(opening: Opening<'_>, context: &Context) -> Result<Created, Le
     Ok(created)
 }
 
-fn recorded(opening: Opening<'_>, claimant: &str, now: Timestamp) -> (AttemptName, RollbackSpec) {
+fn recorded(opening: &Opening<'_>, claimant: &str, now: Timestamp) -> (AttemptName, RollbackSpec) {
     let Opening {
         validation,
         policy: (policy_ref, policy),
@@ -82,7 +99,7 @@ fn recorded(opening: Opening<'_>, claimant: &str, now: Timestamp) -> (AttemptNam
         attempt,
         approval_until,
         requested_by,
-    } = opening;
+    } = opening.clone();
     let uid = validation.uid().unwrap_or_default();
     let key = naming::key(&uid, &failed_release, attempt);
     let until_issue = policy.timeout.get().min(LONGEST_UNTIL_ISSUE);

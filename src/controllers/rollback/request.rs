@@ -6,7 +6,7 @@ use kube::{ResourceExt, runtime::controller::Action};
 use tokio::time::Instant;
 
 use super::{
-    Opening, jittered, open,
+    Opening, jittered, open, rest,
     site::{self, Unreachable},
 };
 use crate::{
@@ -48,7 +48,7 @@ enum Answer {
 /// Answers a request as far as that goes now.
 pub async fn answer(request: Attempt, context: &Context) -> Result<Action, LedgerError> {
     if request.status.state.is_some_and(RollbackState::is_final) {
-        return Ok(Action::await_change());
+        return rest(&request, context).await;
     }
     let answer = match attempt_of(&request, context) {
         Some(attempt) => Answer::Attempt(Box::new(attempt)),

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use kube::Api;
+use tokio::time::timeout;
+
 use crate::{
     api::DeploymentValidation,
     controllers::context::Context,
+    kubernetes::client::REQUEST_TIMEOUT,
     platforms::{Operations, Target},
     rollback::ledger::Attempt,
     telemetry::chain,
@@ -31,6 +35,17 @@ pub async fn operations(
         return Err(Unreachable::Gone);
     }
     of_validation(&validation, &attempt.name.namespace, context).await
+}
+
+/// Whether the API server has no such validation as `attempt` is about; `None` when it does not say.
+pub async fn is_gone(attempt: &Attempt, context: &Context) -> Option<bool> {
+    let objects: Api<DeploymentValidation> =
+        Api::namespaced(context.client.clone(), &attempt.name.namespace);
+    let name = &attempt.spec.validation_ref.name;
+    let found = timeout(REQUEST_TIMEOUT, objects.get_metadata_opt(name)).await;
+    let found = found.ok()?.ok()?;
+    let uid = found.and_then(|found| found.metadata.uid);
+    Some(uid != attempt.spec.validation_ref.uid)
 }
 
 /// The services of `validation`.

@@ -5,7 +5,7 @@ use std::{collections::HashSet, mem, sync::Arc, time::Duration};
 use futures::{Stream, StreamExt};
 use kube::{Api, ResourceExt, runtime::watcher};
 
-use super::Guarded;
+use super::{Guarded, is_heard};
 use crate::{
     controllers::{context::Context, watch},
     kubernetes::attempts::attempt_of,
@@ -41,7 +41,10 @@ pub fn events(
 
 fn note(object: &Guarded, context: &Context) {
     if let Ok(rollback) = &object.0 {
-        context.records.note(attempt_of(rollback));
+        let attempt = attempt_of(rollback);
+        if is_heard(rollback, &attempt, context) {
+            context.records.note(attempt);
+        }
     }
     wake(object, context);
 }

@@ -1,12 +1,17 @@
 //! The watch of all validations, and what has to be forgotten when one is gone.
 
-use std::{collections::HashSet, mem, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    mem,
+    sync::Arc,
+    time::Duration,
+};
 
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use kube::{Api, ResourceExt, runtime::watcher};
 
 use super::Guarded;
-use crate::controllers::{context::Context, watch};
+use crate::controllers::{context::Context, wakes::Place, watch};
 
 /// Every change of `objects`. `timeout` is the longest time of one watch request.
 pub fn events(
@@ -14,7 +19,41 @@ pub fn events(
     timeout: Duration,
     context: Arc<Context>,
 ) -> impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send {
-    forgetting_the_deleted(watch::events(objects, timeout), context)
+    let events = waking_policies(watch::events(objects, timeout), context.clone());
+    forgetting_the_deleted(events, context)
+}
+
+/// Wakes each policy that a validation has come to name, or names no more: its status says who uses it.
+fn waking_policies(
+    events: impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send + 'static,
+    context: Arc<Context>,
+) -> impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send + 'static {
+    let mut named: HashMap<String, Place> = HashMap::new();
+    events.inspect_ok(move |event| {
+        let (object, is_there) = match event {
+            watcher::Event::InitApply(object) | watcher::Event::Apply(object) => (object, true),
+            watcher::Event::Delete(object) => (object, false),
+            watcher::Event::Init | watcher::Event::InitDone => return,
+        };
+        let uid = object.uid().unwrap_or_default();
+        let now = policy_of(object).filter(|_| is_there);
+        let before = match &now {
+            Some(now) => named.insert(uid, now.clone()),
+            None => named.remove(&uid),
+        };
+        if before != now {
+            for place in before.iter().chain(&now) {
+                context.wakes.policy(&place.namespace, &place.name);
+            }
+        }
+    })
+}
+
+fn policy_of(object: &Guarded) -> Option<Place> {
+    let validation = object.0.as_ref().ok()?;
+    let reference = validation.spec.rollback_policy_ref.as_ref()?;
+    let namespace = validation.namespace().unwrap_or_default();
+    Some(Place::new(&namespace, &reference.name))
 }
 
 /// Has the monitor forget an object that is gone, also when a break of the watch has swallowed its deletion.

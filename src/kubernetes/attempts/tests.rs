@@ -109,6 +109,10 @@ fn object(name: &str) -> Value {
         "metadata": {
             "namespace": "shop", "name": name, "uid": "a-1", "resourceVersion": "7", "generation": 1,
             "creationTimestamp": "2026-01-02T03:04:05Z",
+            "ownerReferences": [{
+                "apiVersion": "plumbline.dev/v1alpha1", "kind": "DeploymentValidation", "name": "web",
+                "uid": "u-1", "controller": true,
+            }],
         },
         "spec": spec(),
     })
@@ -246,17 +250,19 @@ async fn an_attempt_that_belongs_to_no_validation_is_never_recorded() {
 }
 
 #[tokio::test]
-async fn what_is_listed_is_oldest_first_and_only_what_was_asked_for() {
+async fn what_is_listed_is_oldest_first_and_only_what_was_asked_for_and_has_its_owner() {
     let mut newer = object("a");
     newer["metadata"]["creationTimestamp"] = json!("2026-01-02T03:04:06Z");
     let mut others = object("c");
     others["spec"]["validationRef"]["uid"] = json!("u-2");
+    let mut forged = object("d");
+    forged["metadata"]["ownerReferences"] = json!([]);
     let page = |items: &[&Value], more: &str| {
         let list = json!({"metadata": {"continue": more}, "items": items});
         Answer::Json(200, list)
     };
     let script = Script::new([
-        page(&[&newer, &others], "more"),
+        page(&[&newer, &others, &forged], "more"),
         page(&[&object("z"), &object("b")], ""),
     ]);
     let listed = script.ledger();

@@ -3,7 +3,10 @@
 use super::{Decision, Inputs, words};
 use crate::{
     api::{GoodRelease, Reason, RollbackPolicySpec, RollbackState},
-    rollback::schema::{SchemaVerdict, guard},
+    rollback::{
+        incident::Attempt,
+        schema::{SchemaVerdict, guard},
+    },
 };
 
 /// Attempts for one failed release in which nothing was asked of the platform: they cost nothing, but something is wrong.
@@ -16,26 +19,25 @@ const MAX_ATTEMPT: u8 = 100;
 pub(super) fn brake_is_off(inputs: &Inputs<'_>) -> Result<(), Decision> {
     let engaged = inputs.brake.filter(|brake| brake.until > inputs.moment.now);
     let Some(brake) = engaged else { return Ok(()) };
-    let message = format!(
-        "{} of {} validations turned bad within {}: nothing is rolled back before {}",
-        brake.turned_bad,
-        brake.watched,
-        crate::api::Duration::from(brake.window),
-        brake.until
-    );
     Err(words::wait(
         Some(brake.until),
         Reason::BrakeEngaged,
-        &message,
+        &brake.to_string(),
     ))
 }
 
 /// What was refused for good is not asked for again: credentials, payment, a suspended service, a deploy that is gone. Another
-/// goal, once this one is known to be gone, is another matter.
+/// goal, once this one is known to be gone, is another matter; and so is the same one once a person has set something right.
 pub(super) fn was_not_refused(inputs: &Inputs<'_>, goal: &GoodRelease) -> Result<(), Decision> {
     let last = inputs.past.incident.attempts.last();
+    let is_settled = |last: &&Attempt<'_>| {
+        inputs
+            .refusals_since
+            .is_none_or(|since| last.ended_at() >= since)
+    };
     let refused = last
-        .filter(|last| last.state() == RollbackState::Rejected && last.to.release == goal.release);
+        .filter(|last| last.state() == RollbackState::Rejected && last.to.release == goal.release)
+        .filter(is_settled);
     match refused {
         Some(refused) => Err(words::nothing(
             Reason::RollbackRejected,

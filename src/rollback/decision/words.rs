@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{CheckState, Decision, Inputs, Proposal, failed};
 use crate::{
-    api::{GoodRelease, Reason},
+    api::{GoodRelease, Reason, RollbackState},
     checks::verdict::printable,
     rollback::attribution::listed,
 };
@@ -52,6 +52,16 @@ pub(super) fn passing(inputs: &Inputs<'_>) -> Decision {
 
 /// There is nothing to go back to.
 pub(super) fn no_goal(inputs: &Inputs<'_>) -> Decision {
+    let last = inputs.past.incident.attempts.last();
+    if let Some(refused) = last.filter(|last| last.state() == RollbackState::Rejected) {
+        return nothing(
+            Reason::RollbackRejected,
+            &format!(
+                "no other good release is left; Rollback {}: {}",
+                refused.name, refused.status.message
+            ),
+        );
+    }
     let spoilt: Vec<_> = inputs.past.incident.spoilt.iter().copied().collect();
     if !spoilt.is_empty() {
         return nothing(

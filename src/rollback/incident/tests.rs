@@ -276,8 +276,10 @@ fn what_failed_what_was_left_and_what_failed_again_is_quarantined_and_a_goal_is_
     let failed =
         format!("{{state: Failed, issuedAt: '12:01', {DONE}, result: {{release: dep-3}}}}");
     let verified = "{state: Verified, issuedAt: '12:01', result: {release: dep-6}}";
+    let doubted = "{state: NotIssued, steps: [{service: api, state: NotIssued, startedAt: '2026-03-01T12:01:00Z'}]}";
     let records = [
         first(&failed),
+        Stored::new("dep-9", 1, "api=dep-9", "api=dep-0", doubted),
         Stored::new("dep-2", 2, "api=dep-3b", "api=dep-0", "{}"),
         Stored::new("dep-5", 1, "api=dep-5", "api=dep-1", verified),
     ];
@@ -286,7 +288,7 @@ fn what_failed_what_was_left_and_what_failed_again_is_quarantined_and_a_goal_is_
     for release in ["dep-2", "dep-3", "dep-3b", "dep-5"] {
         assert!(quarantine.holds(release), "{release}");
     }
-    for release in ["dep-0", "dep-1", "dep-6"] {
+    for release in ["dep-0", "dep-1", "dep-6", "dep-9"] {
         assert!(!quarantine.holds(release), "{release}");
     }
 }

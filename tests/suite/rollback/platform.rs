@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use plumbline::simulator::{DeployStatus, Effect, Fault, Phase, Route, Suspender};
-use serde_json::{Value, json};
+use plumbline::simulator::{DeployStatus, Effect, Fault, Route};
+use serde_json::json;
 
 use super::support::World;
 use crate::support::{requests::validate_request, scenario::condition};
@@ -30,6 +30,14 @@ fn rollback(effect: Effect) -> Fault {
 
 fn fault(world: &World, fault: Fault) {
     world.render().add_fault(fault).unwrap();
+}
+
+/// Some lists of deploys go wrong from the deploy on, those that are read in the course of the rollback among them.
+fn lists(world: &World, effect: Effect) {
+    fault(
+        world,
+        Fault::of(Route::ListDeploys, effect).times(6).after(4),
+    );
 }
 
 const ROWS: &[Row] = &[
@@ -106,6 +114,16 @@ const ROWS: &[Row] = &[
         reason: "RollbackVerified",
     },
     Row {
+        name: "too many changes, until a time that has passed",
+        trouble: |world| {
+            let past = "Sun, 01 Mar 2026 12:00:00 GMT";
+            fault(world, rollback(Effect::rate_limited(past)));
+        },
+        attempts: &["NotIssued", "Verified"],
+        effects: 1,
+        reason: "RollbackVerified",
+    },
+    Row {
         name: "payment is due",
         trouble: |world| fault(world, Fault::of(Route::RollBack, Effect::status(402))),
         attempts: &["Rejected"],
@@ -118,6 +136,20 @@ const ROWS: &[Row] = &[
         attempts: &["Rejected"],
         effects: 0,
         reason: "RollbackRejected",
+    },
+    Row {
+        name: "the service is gone",
+        trouble: |world| fault(world, Fault::of(Route::GetService, Effect::status(404))),
+        attempts: &["Rejected"],
+        effects: 0,
+        reason: "RollbackRejected",
+    },
+    Row {
+        name: "an error under a status of success, and nothing carried out",
+        trouble: |world| fault(world, rollback(Effect::ErrorBody)),
+        attempts: &["NotIssued", "Verified"],
+        effects: 1,
+        reason: "RollbackVerified",
     },
     Row {
         name: "the artifact is gone",
@@ -149,6 +181,48 @@ const ROWS: &[Row] = &[
     Row {
         name: "the list has everything twice",
         trouble: |world| fault(world, Fault::of(Route::ListDeploys, Effect::Duplicated)),
+        attempts: &["Verified"],
+        effects: 1,
+        reason: "RollbackVerified",
+    },
+    Row {
+        name: "the list lacks its newest item for a while",
+        trouble: |world| lists(world, Effect::Omit),
+        attempts: &["Verified"],
+        effects: 1,
+        reason: "RollbackVerified",
+    },
+    Row {
+        name: "the list has no live deploy for a while",
+        trouble: |world| lists(world, Effect::WithoutLive),
+        attempts: &["Verified"],
+        effects: 1,
+        reason: "RollbackVerified",
+    },
+    Row {
+        name: "the list has two live deploys for a while",
+        trouble: |world| lists(world, Effect::TwoLive),
+        attempts: &["Verified"],
+        effects: 1,
+        reason: "RollbackVerified",
+    },
+    Row {
+        name: "a deploy of the list has a status that nobody knows for a while",
+        trouble: |world| {
+            let status = "paused".to_owned();
+            lists(world, Effect::UnknownStatus { status });
+        },
+        attempts: &["Verified"],
+        effects: 1,
+        reason: "RollbackVerified",
+    },
+    Row {
+        name: "the list is cut off, no JSON, and an outage for a while",
+        trouble: |world| {
+            for effect in [Effect::Truncated, Effect::Garbage, Effect::status(503)] {
+                lists(world, effect);
+            }
+        },
         attempts: &["Verified"],
         effects: 1,
         reason: "RollbackVerified",
@@ -276,48 +350,4 @@ async fn an_attempt_that_takes_too_long_needs_a_person_and_goes_on_once_the_plat
     world.until_rolled_back("True", "RollbackVerified").await;
     assert_eq!(world.rollbacks(), 1);
     world.finish().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_suspended_service_is_not_rolled_back() {
-    let world = World::start().await;
-    world.good_release().await;
-    world.ship_bad("api");
-    world.render().suspend("api", Suspender::Billing).unwrap();
-    let object = world.until_rolled_back("False", "RollbackRejected").await;
-    let message = condition(&object, "RolledBack")["message"].to_string();
-    assert!(message.contains("suspended"), "{message}");
-    assert_eq!(world.rollbacks(), 0);
-    world.finish().await;
-}
-
-impl World {
-    /// What the next deploy through the API goes through.
-    pub fn next(&self, phases: &[(DeployStatus, f64)]) {
-        let phases: Vec<Phase> = phases
-            .iter()
-            .map(|(status, seconds)| Phase {
-                status: *status,
-                seconds: *seconds,
-            })
-            .collect();
-        self.render().next_deploy_phases("api", &phases).unwrap();
-    }
-
-    /// How many rollbacks the platform has begun.
-    pub fn rollbacks(&self) -> usize {
-        let mutations = self.mutations();
-        mutations
-            .iter()
-            .filter(|entry| entry.action == "roll back")
-            .count()
-    }
-}
-
-/// The message of a condition.
-pub fn message(object: &Value, type_: &str) -> String {
-    condition(object, type_)["message"]
-        .as_str()
-        .unwrap_or("")
-        .to_owned()
 }

@@ -47,6 +47,7 @@ impl Kind {
                 "RollbackFailed",
                 "RollbackRejected",
                 "NotIssued",
+                "NotPermitted",
                 "Superseded",
                 "DryRun",
             ],

@@ -14,7 +14,7 @@ use crate::{
     controllers::{
         context::Context,
         outcome::Retryable,
-        rollback::{Opening, open},
+        rollback::{Opening, is_refused, open},
     },
     kubernetes::client::REQUEST_TIMEOUT,
     rollback::{
@@ -158,10 +158,15 @@ async fn list(
         .list(&namespace, which)
         .await
         .map_err(|source| retryable(object, source))?;
-    for record in &records {
-        context.records.note(record.clone());
+    let mut heard = Vec::with_capacity(records.len());
+    for record in records.into_iter().filter(|record| !is_refused(record)) {
+        // One that nothing was written to so far may be anybody's: it holds this decision up, and tells nobody else anything.
+        if record.status.state.is_some() {
+            context.records.note(record.clone());
+        }
+        heard.push(Arc::new(record));
     }
-    Ok(records.into_iter().map(Arc::new).collect())
+    Ok(heard)
 }
 
 fn retryable(object: &DeploymentValidation, source: LedgerError) -> Retryable {

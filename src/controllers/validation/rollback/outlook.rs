@@ -12,7 +12,9 @@ use super::{
     standing::{Latest, Standing, standing},
 };
 use crate::{
-    api::{DeploymentValidation, DeploymentValidationStatus, ObservedRelease, RollbackState},
+    api::{
+        DeploymentValidation, DeploymentValidationStatus, ObservedRelease, Reason, RollbackState,
+    },
     clock,
     controllers::{
         context::Context,
@@ -81,7 +83,11 @@ pub async fn look(
     super::records::prune(&situation, &records, &policy, context).await;
     let (findings, rehearsed_until) = rehearse(object, previous, live.as_ref(), context).await;
     let latest = latest(&situation, &records);
-    let standing = standing(&decision, latest, &situation.health());
+    let rejection = policy.rejection();
+    let mut standing = standing(&decision, latest, &situation.health());
+    if let (Some(rejection), Reason::RollbackDisabled) = (&rejection, standing.reason) {
+        standing.message = format!("nothing is rolled back: {}", rejection.message);
+    }
     let decided_until = match &decision {
         Decision::Wait {
             until: Some(until), ..
@@ -89,7 +95,7 @@ pub async fn look(
         _ => None,
     };
     Ok(Outlook {
-        rejection: policy.rejection(),
+        rejection,
         standing,
         records,
         digests,

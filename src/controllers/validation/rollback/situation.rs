@@ -7,11 +7,12 @@ use kube::ResourceExt;
 
 use crate::{
     api::{
-        CheckState, DeploymentValidation, DeploymentValidationStatus, ObservedRelease, Reason,
-        RollbackPolicySpec, Severity,
+        CheckState, ConditionStatus, ConditionType, DeploymentValidation,
+        DeploymentValidationStatus, ObservedRelease, Reason, RollbackPolicySpec, Severity,
     },
     checks::board::Health,
     controllers::fleet::Fleet,
+    kubernetes::conditions::find,
     monitor::Snapshot,
     rollback::{
         AttemptRecord, CheckDigests, Decision, Goods, Inputs, Moment, Past, Validation,
@@ -52,17 +53,27 @@ impl Situation<'_> {
         }
     }
 
-    /// When a critical check began to fail; `None` while none does.
+    /// When a critical check began to fail; `None` while none does. On a new release one does so before it has a verdict.
     pub fn turned_bad(&self) -> Option<Timestamp> {
         let suite = self.snapshot.suite.checks().iter();
         suite
             .zip(self.snapshot.board.checks())
             .filter(|(check, status)| {
-                check.severity == Severity::Critical
-                    && matches!(status.state, CheckState::Failing | CheckState::Failed)
+                let fails = match status.state {
+                    CheckState::Failing | CheckState::Failed => true,
+                    CheckState::Unknown => status.failures > 0,
+                    CheckState::Passing | CheckState::Skipped => false,
+                };
+                check.severity == Severity::Critical && fails
             })
             .map(|(_, status)| status.since)
             .min()
+    }
+
+    /// Since when spec and references, the credentials among them, can be acted on.
+    fn accepted_since(&self) -> Option<Timestamp> {
+        let accepted = find(&self.previous.conditions, ConditionType::Accepted)?;
+        (accepted.status == ConditionStatus::True).then_some(accepted.last_transition_time)
     }
 
     /// The brake, while it is engaged.
@@ -122,6 +133,7 @@ impl Situation<'_> {
             // A window that cannot be read makes its policy one that is not acted on at all.
             frozen_until: frozen.and_then(Result::ok).flatten(),
             schemas: Schemas::default(),
+            refusals_since: self.accepted_since(),
             moment: self.moment,
         })
     }

@@ -111,7 +111,7 @@ pub fn standing(decision: &Decision, latest: Latest<'_>, health: &Health) -> Sta
             Bearing::Ended(Reason::RolledBack, Reason::RolledBack),
         ),
         Some(RollbackState::Failed) if *health == Health::Failed => {
-            let decided = decided(decision, summary);
+            let decided = decided(decision, health, summary);
             match decided.bearing {
                 Bearing::NoneFollows(why) => Standing {
                     bearing: Bearing::Ended(Reason::RollbackFailed, why),
@@ -128,16 +128,16 @@ pub fn standing(decision: &Decision, latest: Latest<'_>, health: &Health) -> Sta
                 bearing: Bearing::None,
                 summary,
             },
-            _ => decided(decision, summary),
+            _ => decided(decision, health, summary),
         },
     }
 }
 
-fn decided(decision: &Decision, summary: Option<RollbackSummary>) -> Standing {
+fn decided(decision: &Decision, health: &Health, summary: Option<RollbackSummary>) -> Standing {
     let (status, reason, message, bearing) = match decision {
         Decision::Nothing { reason, message } => (
             ConditionStatus::False,
-            *reason,
+            nothing(*reason, health),
             message.clone(),
             match reason {
                 Reason::NotRequired => Bearing::None,
@@ -172,6 +172,19 @@ fn decided(decision: &Decision, summary: Option<RollbackSummary>) -> Standing {
         message,
         bearing,
         summary,
+    }
+}
+
+/// What `RolledBack` says where nothing is done for `reason`: none of the reasons of `Healthy` is one of its own.
+fn nothing(reason: Reason, health: &Health) -> Reason {
+    match reason {
+        Reason::Running | Reason::Inconclusive | Reason::ObservationStale | Reason::Suspended => {
+            Reason::NotRequired
+        }
+        // Since then the spec was edited. What was brought back was seen to pass, so that it is not what fails now.
+        Reason::RollbackVerified if *health == Health::Failed => Reason::EnvironmentFault,
+        Reason::RollbackVerified => Reason::NotRequired,
+        other => other,
     }
 }
 

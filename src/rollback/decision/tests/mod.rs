@@ -127,6 +127,7 @@ impl Case {
                 live: self.live_schema.as_ref(),
                 good: &good_schemas,
             },
+            refusals_since: None,
             moment: self.moment,
         })
     }

@@ -306,6 +306,7 @@ impl World {
             brake: self.braked.then_some(&brake),
             frozen_until: None,
             schemas: Schemas::default(),
+            refusals_since: None,
             moment: self.moment(),
         })
     }
