@@ -3,7 +3,7 @@
 mod by_hand;
 mod faults;
 mod platform;
-mod support;
+pub mod support;
 
 use serde_json::json;
 

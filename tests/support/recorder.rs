@@ -15,16 +15,21 @@ use plumbline::api::DeploymentValidation;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
-/// Every version of every validation in one namespace, in the order in which the API server gave them.
+/// Every version of every object of a kind in one namespace, in the order in which the API server gave them.
 pub struct Recorder {
     versions: Arc<Mutex<Vec<Value>>>,
     task: JoinHandle<()>,
 }
 
 impl Recorder {
-    /// Records from now on.
+    /// Records the validations from now on.
     pub fn start(client: Client, namespace: &str) -> Self {
-        let resource = ApiResource::erase::<DeploymentValidation>(&());
+        Self::start_of::<DeploymentValidation>(client, namespace)
+    }
+
+    /// Records objects of another kind.
+    pub fn start_of<K: kube::Resource<DynamicType = ()>>(client: Client, namespace: &str) -> Self {
+        let resource = ApiResource::erase::<K>(&());
         let objects: Api<DynamicObject> = Api::namespaced_with(client, namespace, &resource);
         let versions = Arc::<Mutex<Vec<Value>>>::default();
         let recorded = versions.clone();
