@@ -53,7 +53,7 @@ suite: cluster-programs ## The Rust tests; most of them wait for something, so t
 
 .PHONY: test-faults
 test-faults: cluster-programs ## Kills the controller at every mutation that it sends, in about 20 minutes; `make test` runs a sample
-	PLUMBLINE_ALL_CRASHES=1 cargo test --locked --test suite -- --nocapture crashes::a_controller
+	PLUMBLINE_CRASHES=$(or $(CRASHES),all) cargo test --locked --test suite -- --nocapture crashes::a_controller
 
 .PHONY: deny
 deny: $(DENY) ## Licenses, banned crates and sources of the dependencies

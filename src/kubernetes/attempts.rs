@@ -39,6 +39,9 @@ const MAX_LABEL: usize = 63;
 /// Objects asked for at once.
 const PAGE: u32 = 100;
 
+/// How often a status is tried to be written while others write metadata. Ten such writes a second leave a tenth of one to each.
+const MAX_TRIES: usize = 10;
+
 /// Fills in what follows from the rest of a status that is about to be written for an attempt: the conditions.
 pub type Complete = fn(&Attempt, RollbackStatus) -> RollbackStatus;
 
@@ -108,7 +111,29 @@ impl RollbackLedger {
         found.map_err(|problem| LedgerError::failed(name, problem))
     }
 
+    /// Who writes metadata and nothing else changes the version as well, and must not hold an attempt up however often it does: the
+    /// status is written over what such a one has left.
     async fn replace_status(
+        &self,
+        attempt: &Attempt,
+        status: RollbackStatus,
+    ) -> Result<Attempt, LedgerError> {
+        let mut read = attempt.clone();
+        for _ in 0..MAX_TRIES {
+            match self.swap_status(&read, status.clone()).await {
+                Err(LedgerError::Conflict(_)) => {}
+                ended => return ended,
+            }
+            match self.find(&attempt.name).await {
+                Ok(Some(found)) if says_the_same(&found, attempt) => read = found,
+                // Nothing was written, and somebody else may have.
+                _ => break,
+            }
+        }
+        Err(LedgerError::Conflict(attempt.name.clone()))
+    }
+
+    async fn swap_status(
         &self,
         attempt: &Attempt,
         status: RollbackStatus,
@@ -286,6 +311,15 @@ fn record(name: &AttemptName, spec: &RollbackSpec) -> Result<Rollback, LedgerErr
         spec: spec.clone(),
         status: None,
     })
+}
+
+/// Whether nothing of a record has changed but its version and what nobody here reads.
+fn says_the_same(found: &Attempt, read: &Attempt) -> bool {
+    let unversioned = Attempt {
+        version: read.version.clone(),
+        ..found.clone()
+    };
+    unversioned == *read
 }
 
 fn decoded(object: DynamicObject) -> Result<Attempt, Undecodable> {

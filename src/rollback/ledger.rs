@@ -165,7 +165,8 @@ pub trait AttemptLedger: fmt::Debug + Send + Sync {
         name: &'a AttemptName,
     ) -> BoxFuture<'a, Result<Option<Attempt>, LedgerError>>;
 
-    /// Replaces the status of `attempt`, unless the record has changed since it was read. Gives the record as it is then.
+    /// Replaces the status of `attempt`, unless spec or status of the record have changed since it was read. Gives the record as it
+    /// is then.
     fn advance<'a>(
         &'a self,
         attempt: &'a Attempt,

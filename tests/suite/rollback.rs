@@ -12,7 +12,7 @@ mod platform;
 mod policy;
 mod request;
 mod services;
-mod support;
+pub mod support;
 mod verification;
 
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! What a user does while the controller is killed, and what must be so in the end.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::{
     Api, Client,
@@ -134,9 +134,9 @@ impl User {
         }
     }
 
-    /// What has come of it: what has to be the same however it came about. Without times and ids, and without attempts that
-    /// ended before anything was asked of the platform: a process that dies right then leaves such a one, and the next attempt
-    /// has the next number.
+    /// What has come of it: what has to be the same however it came about. Without times and ids, and without attempts that were cut
+    /// short: a process that dies between the intent and the call leaves one that has proven not to have asked for its step, and
+    /// the next attempt, with the next number, asks for it. What all of them have asked for is told together.
     pub async fn outcome(&self, workload: Workload) -> Value {
         let object = self.validation().await;
         let status = &object["status"];
@@ -146,33 +146,26 @@ impl User {
             .iter()
             .map(|it| json!([it["type"], it["status"], it["reason"]]))
             .collect();
-        let versions = |release: &Value| -> Vec<Value> {
-            let services = release["services"].as_array().into_iter().flatten();
-            services
-                .map(|it| json!([it["name"], it["version"]]))
-                .collect()
-        };
-        let attempts: Vec<Value> = self
-            .rollbacks()
-            .await
+        let records = self.rollbacks().await;
+        let asked: Vec<Value> = records
             .iter()
-            .filter(|record| record["status"]["state"] != "NotIssued")
+            .flat_map(steps)
+            .filter(|step| step["operationId"].is_string())
+            .map(|step| json!([step["service"], step["state"]]))
+            .collect();
+        let attempts: Vec<Value> = records
+            .iter()
+            .filter(|record| !is_cut_short(record))
             .map(|record| {
-                let steps = record["status"]["steps"]
-                    .as_array()
-                    .cloned()
-                    .unwrap_or_default();
-                let steps: Vec<Value> = steps
-                    .iter()
-                    .map(|step| json!([step["service"], step["state"]]))
-                    .collect();
-                json!({
-                    "state": record["status"]["state"],
-                    "from": versions(&record["spec"]["from"]),
-                    "to": versions(&record["spec"]["to"]),
-                    "steps": steps,
-                })
+                let (from, to) = (&record["spec"]["from"], &record["spec"]["to"]);
+                json!({"state": record["status"]["state"], "from": versions(from), "to": versions(to)})
             })
+            .collect();
+        let history: Vec<Value> = status["history"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|it| json!([it["verdict"], it["count"]]))
             .collect();
         let platform: Vec<Value> = workload
             .services()
@@ -188,10 +181,44 @@ impl User {
             "live": versions(&status["observedRelease"]),
             "good": versions(&status["lastKnownGood"]),
             "checks": status["checks"].as_array().unwrap().iter().map(|it| json!([it["name"], it["state"]])).collect::<Vec<_>>(),
+            "history": history,
             "attempts": attempts,
+            "asked": asked,
             "rollbacksOnThePlatform": self.asked(),
             "platform": platform,
         })
+    }
+
+    /// Waits until there is a verdict on what is live.
+    pub async fn until_judged(&self) {
+        self.until("a verdict", |object| {
+            condition(object, "Healthy")["status"] != "Unknown"
+        })
+        .await;
+    }
+
+    /// What has come of it, once it is what is `expected`; whatever it is after `limit`.
+    pub async fn until_outcome(
+        &self,
+        workload: Workload,
+        expected: Option<&Value>,
+        limit: Duration,
+    ) -> Value {
+        let mut looks = tokio::time::interval(Duration::from_millis(250));
+        let begun = Instant::now();
+        loop {
+            looks.tick().await;
+            let outcome = self.outcome(workload).await;
+            if expected.is_none_or(|expected| *expected == outcome) || begun.elapsed() > limit {
+                return outcome;
+            }
+        }
+    }
+
+    /// How many attempts were cut short.
+    pub async fn cut_short(&self) -> usize {
+        let records = self.rollbacks().await;
+        records.iter().filter(|record| is_cut_short(record)).count()
     }
 
     /// How often the platform has begun a rollback.
@@ -379,4 +406,22 @@ impl User {
             .collect();
         self.render.next_deploy_phases(service, &phases).unwrap();
     }
+}
+
+fn versions(release: &Value) -> Vec<Value> {
+    let services = release["services"].as_array().into_iter().flatten();
+    services
+        .map(|it| json!([it["name"], it["version"]]))
+        .collect()
+}
+
+fn steps(record: &Value) -> impl Iterator<Item = &Value> {
+    record["status"]["steps"].as_array().into_iter().flatten()
+}
+
+/// Whether the attempt has ended at a step that it has not asked for, although nothing newer was live.
+fn is_cut_short(record: &Value) -> bool {
+    let state = &record["status"]["state"];
+    (state == "NotIssued" || state == "Failed")
+        && steps(record).any(|step| step["state"] == "NotIssued")
 }

@@ -4,24 +4,25 @@ use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
 use kube::{Api, ResourceExt};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::situation::Situation;
 use crate::{
     api::{
-        DeploymentValidation, PolicyReference, RollbackCause, RollbackPolicy, RollbackPolicySpec,
+        DeploymentValidation, PolicyReference, Reason, RollbackCause, RollbackPolicy,
+        RollbackPolicySpec,
     },
     controllers::{
         context::Context,
         outcome::Retryable,
-        rollback::{Opening, is_refused, open},
+        rollback::{Opening, is_refused, open, site},
     },
     kubernetes::client::REQUEST_TIMEOUT,
     rollback::{
         Decision, Proposal,
         attribution::live_since,
         budgeted_at, is_proven,
-        ledger::{Attempt, AttemptName, Attempts, LedgerError},
+        ledger::{Attempt, AttemptName, Attempts, Created, LedgerError},
     },
 };
 
@@ -37,16 +38,21 @@ pub async fn issue(
 ) -> Result<Option<Decision>, Retryable> {
     let object = situation.object;
     let namespace = object.namespace().unwrap_or_default();
+    let uid = object.uid().unwrap_or_default();
+    if let Some(gone) = has_given_way(situation, context).await {
+        // The monitor's own look wakes this object again.
+        context.monitor.refresh(&uid).await;
+        return Ok(Some(gone));
+    }
     let _lock = context.locks.of_policy(&namespace, &reference.name).await;
     let Some(policy) = still_wanted(object, reference, context).await? else {
         // The watch will tell what has changed.
         return Ok(Some(Decision::Wait {
             until: None,
-            reason: crate::api::Reason::IntentRecorded,
+            reason: Reason::IntentRecorded,
             message: "the validation or its policy is being changed".to_owned(),
         }));
     };
-    let uid = object.uid().unwrap_or_default();
     let of_policy = Attempts::OfPolicy(&reference.name);
     let spent: Vec<Timestamp> = list(object, of_policy, context)
         .await?
@@ -59,13 +65,27 @@ pub async fn issue(
     match situation.decide(Some(&policy), &records, &spent, brake.as_ref()) {
         Decision::RollBack(proposal) => {
             let opening = opening(situation, *proposal, reference, &policy);
-            open(opening, context)
+            let created = open(opening, context)
                 .await
                 .map_err(|source| retryable(object, source))?;
-            Ok(None)
+            Ok(in_the_way(&created))
         }
         other => Ok(Some(other)),
     }
+}
+
+/// An object that has the name of the record and is none: nobody but a person can take it away.
+fn in_the_way(created: &Created) -> Option<Decision> {
+    let Created::Existing(found) = created else {
+        return None;
+    };
+    (!is_proven(found)).then(|| Decision::Nothing {
+        reason: Reason::RollbackRejected,
+        message: format!(
+            "Rollback {} has the name of the record that is to be made, and is not the controller's: delete it",
+            found.name.name
+        ),
+    })
 }
 
 fn opening<'a>(
@@ -145,6 +165,22 @@ async fn still_wanted(
             && live.metadata.deletion_timestamp.is_none()
     });
     Ok(policy.filter(|_| same).map(|policy| policy.spec))
+}
+
+/// Whether something else is live by now than was decided on: after a restart, what is known of a release may be what a status
+/// said of it long ago. While the platform does not tell, the attempt itself waits for it.
+async fn has_given_way(situation: &Situation<'_>, context: &Context) -> Option<Decision> {
+    let namespace = situation.object.namespace().unwrap_or_default();
+    let operations = site::of_validation(situation.object, &namespace, context)
+        .await
+        .ok()?;
+    let live = operations.release(Instant::now()).await.ok()?;
+    let failed = situation.live.filter(|failed| failed.id != live.id)?;
+    Some(Decision::Wait {
+        until: None,
+        reason: Reason::Superseded,
+        message: format!("{} is live by now, not {}", live.id, failed.id),
+    })
 }
 
 async fn list(
