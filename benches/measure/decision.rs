@@ -150,6 +150,7 @@ impl Facts {
             brake: None,
             frozen_until: None,
             schemas: Schemas::default(),
+            refusals_since: None,
             moment: self.moment,
         };
         let decision = decide(&inputs);

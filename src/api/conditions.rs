@@ -229,6 +229,8 @@ closed_set! {
         RollingBack,
         /// Rollback: it needs no approval, or has it.
         Approved,
+        /// Rollback: it is not what this controller has recorded, and changes nothing.
+        NotPermitted,
         /// Reconciling: on the way to the first verdict.
         Progressing,
         /// Reconciling: trouble was met, and another try follows.

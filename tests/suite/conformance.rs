@@ -84,15 +84,15 @@ fn the_recorded_states_are_those_that_the_code_writes() {
     let files = fs::read_dir(folder()).unwrap();
     let kept: BTreeSet<String> = files
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".yaml"))
+        .filter(|name| Path::new(name).extension().is_some_and(|it| it == "yaml"))
         .collect();
     assert_eq!(kept, names, "a state that is no longer written was left");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_tool_reads_each_state_as_the_one_column_says() {
-    let plane = ControlPlane::shared();
-    let place = Place::new(plane).await;
+    let cluster = ControlPlane::shared();
+    let place = Place::new(cluster).await;
     let states = states();
     let mut objects = Vec::new();
     for State { name, recorded } in &states {

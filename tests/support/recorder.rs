@@ -27,7 +27,7 @@ pub struct Recorder {
 
 impl Recorder {
     /// Records from now on.
-    pub fn start(client: Client, namespace: &str) -> Self {
+    pub fn start(client: &Client, namespace: &str) -> Self {
         let versions = Versions::default();
         let mut watches = JoinSet::new();
         let resources = [

@@ -125,7 +125,7 @@ impl Scenario {
             .await
             .expect("the simulator starts");
         furnish(simulator.control());
-        let recorder = Recorder::start(client.clone(), &namespace);
+        let recorder = Recorder::start(&client, &namespace);
         let intercepted = match journal {
             Some(journal) => Some(Intercepted {
                 api: Interceptor::before_api_server(plane, journal).await,

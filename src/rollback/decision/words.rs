@@ -52,8 +52,8 @@ pub(super) fn passing(inputs: &Inputs<'_>) -> Decision {
 
 /// There is nothing to go back to.
 pub(super) fn no_goal(inputs: &Inputs<'_>) -> Decision {
-    let last = inputs.past.incident.attempts.last();
-    if let Some(refused) = last.filter(|last| last.state() == RollbackState::Rejected) {
+    let newest = inputs.past.incident.attempts.last();
+    if let Some(refused) = newest.filter(|last| last.state() == RollbackState::Rejected) {
         return nothing(
             Reason::RollbackRejected,
             &format!(

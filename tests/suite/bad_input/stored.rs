@@ -82,7 +82,7 @@ async fn an_object_that_no_longer_decodes_hurts_itself_alone_until_it_is_repaire
     }
     tighten(&scenario).await;
     let namespace = scenario.namespace.clone();
-    let repair = Recorder::start(scenario.client.clone(), &namespace);
+    let repair = Recorder::start(&scenario.client, &namespace);
     scenario.controller.restart(&namespace).await;
 
     for (name, _, _, saying) in cases() {
@@ -111,7 +111,7 @@ async fn an_object_that_no_longer_decodes_hurts_itself_alone_until_it_is_repaire
             );
         }
     }
-    scenario.recorder = Recorder::start(scenario.client.clone(), &namespace);
+    scenario.recorder = Recorder::start(&scenario.client, &namespace);
     let requests = target.requests();
     eventually("the neighbour's next run", || async {
         let now = target.requests();

@@ -80,7 +80,6 @@ pub fn states() -> Vec<State> {
     approved["metadata"]["generation"] = json!(2);
     let mut deleting = standing(&record(), RollbackState::Verified, Some(StepState::Done));
     deleting["metadata"]["deletionTimestamp"] = json!("2026-01-01T01:00:00Z");
-    use RollbackState as At;
     vec![
         state("rollback-unseen", InProgress, object(&record())),
         state("rollback-awaiting-approval", Failed, waits),
@@ -88,47 +87,62 @@ pub fn states() -> Vec<State> {
         recorded(
             "rollback-recorded",
             InProgress,
-            At::IntentRecorded,
+            RollbackState::IntentRecorded,
             StepState::Pending,
         ),
-        recorded("rollback-issued", InProgress, At::Issued, StepState::Issued),
+        recorded(
+            "rollback-issued",
+            InProgress,
+            RollbackState::Issued,
+            StepState::Issued,
+        ),
         recorded(
             "rollback-verifying",
             InProgress,
-            At::Verifying,
+            RollbackState::Verifying,
             StepState::Done,
         ),
         recorded(
             "rollback-outcome-unknown",
             Failed,
-            At::OutcomeUnknown,
+            RollbackState::OutcomeUnknown,
             StepState::Issued,
         ),
-        recorded("rollback-verified", Current, At::Verified, StepState::Done),
-        recorded("rollback-failed", Failed, At::Failed, StepState::Done),
+        recorded(
+            "rollback-verified",
+            Current,
+            RollbackState::Verified,
+            StepState::Done,
+        ),
+        recorded(
+            "rollback-failed",
+            Failed,
+            RollbackState::Failed,
+            StepState::Done,
+        ),
         recorded(
             "rollback-rejected",
             Failed,
-            At::Rejected,
+            RollbackState::Rejected,
             StepState::Refused,
         ),
         recorded(
             "rollback-not-issued",
             Failed,
-            At::NotIssued,
+            RollbackState::NotIssued,
             StepState::NotIssued,
         ),
         recorded(
             "rollback-superseded",
             Failed,
-            At::Superseded,
+            RollbackState::Superseded,
             StepState::NotIssued,
         ),
         state("rollback-deleting", Terminating, deleting),
         state("request-unseen", InProgress, object(&request())),
-        asked("request-in-progress", InProgress, At::InProgress),
-        asked("request-verified", Current, At::Verified),
-        asked("request-rejected", Failed, At::Rejected),
-        asked("request-dry-run", Failed, At::DryRun),
+        asked("request-in-progress", InProgress, RollbackState::InProgress),
+        asked("request-verified", Current, RollbackState::Verified),
+        asked("request-rejected", Failed, RollbackState::Rejected),
+        asked("request-dry-run", Failed, RollbackState::DryRun),
     ]
 }

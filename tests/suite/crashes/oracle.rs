@@ -26,7 +26,7 @@ impl Oracle {
         Self {
             journal: journal.clone(),
             render: scenario.render(),
-            records: Recorder::start(scenario.client.clone(), &scenario.namespace),
+            records: Recorder::start(&scenario.client, &scenario.namespace),
         }
     }
 

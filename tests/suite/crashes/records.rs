@@ -28,8 +28,8 @@ async fn a_writer_that_never_rests_on_the_metadata_does_not_hold_a_rollback_up()
     disturbed.world.ship_bad("api");
     disturbed.until_verified().await;
     stop.notify_one();
-    let writes = writer.await.unwrap();
-    assert!(writes >= 20, "it has hardly disturbed: {writes}");
+    let written = writer.await.unwrap();
+    assert!(written >= 20, "it has hardly disturbed: {written}");
     assert_eq!(disturbed.states().await, ["Verified"]);
     assert_eq!(disturbed.world.rollbacks(), 1);
     disturbed.oracle.hold();
@@ -41,15 +41,15 @@ fn restless(world: &World) -> (Arc<Notify>, JoinHandle<usize>) {
     let stopped = stop.clone();
     let (validations, records) = (world.scenario.objects(), world.objects::<Rollback>());
     let writer = tokio::spawn(async move {
-        let mut writes = 0;
+        let mut written = 0;
         let mut beat = tokio::time::interval(Duration::from_millis(100));
         loop {
             tokio::select! {
                 _ = beat.tick() => {}
-                () = stopped.notified() => return writes,
+                () = stopped.notified() => return written,
             }
             let patch =
-                json!({"metadata": {"annotations": {"example.com/beat": writes.to_string()}}});
+                json!({"metadata": {"annotations": {"example.com/beat": written.to_string()}}});
             let (parameters, patch) = (PatchParams::default(), Patch::Merge(&patch));
             validations
                 .patch("shop", &parameters, &patch)
@@ -62,7 +62,7 @@ fn restless(world: &World) -> (Arc<Notify>, JoinHandle<usize>) {
             {
                 let name = record.metadata.name.unwrap();
                 records.patch(&name, &parameters, &patch).await.unwrap();
-                writes += 1;
+                written += 1;
             }
         }
     });
@@ -342,19 +342,22 @@ impl Disturbed {
     }
 }
 
+/// What a person does while a call is about to be made.
+type Edit = fn(&Disturbed);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_edit_between_intent_and_call_that_speaks_against_the_call_keeps_it_from_being_made()
 {
-    let edits: [(&str, fn(&Disturbed)); 4] = [
+    let edits: [(&str, Edit); 4] = [
         ("suspended", |it| {
-            it.merge("dv", r#"{"spec": {"suspend": true}}"#)
+            it.merge("dv", r#"{"spec": {"suspend": true}}"#);
         }),
         ("edited", |it| it.merge("dv", r#"{"spec": {"soak": "2s"}}"#)),
         ("a dry run", |it| {
-            it.merge("rbp", r#"{"spec": {"mode": "DryRun"}}"#)
+            it.merge("rbp", r#"{"spec": {"mode": "DryRun"}}"#);
         }),
         ("in a person's hand", |it| {
-            it.merge("rbp", r#"{"spec": {"mode": "Manual"}}"#)
+            it.merge("rbp", r#"{"spec": {"mode": "Manual"}}"#);
         }),
     ];
     futures::future::join_all(edits.map(|(name, edit)| async move {

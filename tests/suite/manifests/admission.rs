@@ -30,16 +30,16 @@ impl<'a> Place<'a> {
 
     /// A namespace that is there.
     fn at(plane: &'a ControlPlane, namespace: &str) -> Self {
-        let place = Self {
+        let somewhere = Self {
             plane,
             namespace: namespace.to_owned(),
         };
         for role in ["plumbline-rollback", "admin"] {
             let (name, role) = (format!("tenant-{role}"), format!("--clusterrole={role}"));
             let arguments = ["create", "rolebinding", &name, &role, "--user=tenant"];
-            place.kubectl(&arguments, None).unwrap();
+            somewhere.kubectl(&arguments, None).unwrap();
         }
-        place
+        somewhere
     }
 
     fn kubectl(&self, arguments: &[&str], input: Option<&str>) -> Result<String, String> {
@@ -76,12 +76,12 @@ fn record() -> Value {
     record
 }
 
-/// Nobody but `controller` can write a record in `place`; its tenant can ask and approve all the same.
-async fn only_the_controller_records(place: &Place<'_>, controller: &str) {
+/// Nobody but `controller` can write a record in that namespace; its tenant can ask and approve all the same.
+async fn only_the_controller_records(somewhere: &Place<'_>, controller: &str) {
     // The policy is in force a moment after it was applied, and so is whom its binding names.
     for user in [TENANT, APPLIER] {
         eventually("the record of somebody else to be refused", || async {
-            match place.create(user, &record()) {
+            match somewhere.create(user, &record()) {
                 Err(told) if told.contains("spec.plan is written by the controller") => Ok(()),
                 other => Err(other),
             }
@@ -90,22 +90,22 @@ async fn only_the_controller_records(place: &Place<'_>, controller: &str) {
     }
     let controller = format!("--as=system:serviceaccount:{controller}");
     eventually("the controller to be known", || async {
-        place.create(&[&controller], &record())
+        somewhere.create(&[&controller], &record())
     })
     .await;
-    place.create(TENANT, &request()).unwrap();
+    somewhere.create(TENANT, &request()).unwrap();
     let patch = r#"{"spec":{"approved":true}}"#;
-    let names = place.kubectl(&["get", "rollbacks", "-o", "name"], None);
+    let names = somewhere.kubectl(&["get", "rollbacks", "-o", "name"], None);
     for name in names.unwrap().lines() {
         let patch = ["patch", name, "--type=merge", "-p", patch];
-        place.kubectl(&[&patch, TENANT].concat(), None).unwrap();
+        somewhere.kubectl(&[&patch, TENANT].concat(), None).unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_can_ask_for_a_rollback_and_approve_one_and_never_write_its_record() {
-    let place = Place::new(ControlPlane::shared());
-    only_the_controller_records(&place, "plumbline-system:plumbline").await;
+    let somewhere = Place::new(ControlPlane::shared());
+    only_the_controller_records(&somewhere, "plumbline-system:plumbline").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,8 +123,8 @@ async fn the_controller_of_one_namespace_records_there_whatever_it_is_called() {
     plane
         .kubectl(&["apply", "-k", folder.to_str().unwrap()], None)
         .unwrap();
-    let place = Place::at(&plane, "plumbline-elsewhere");
-    only_the_controller_records(&place, "plumbline-elsewhere:other-plumbline").await;
+    let somewhere = Place::at(&plane, "plumbline-elsewhere");
+    only_the_controller_records(&somewhere, "plumbline-elsewhere:other-plumbline").await;
 
     // In a namespace that no controller watches, nothing is asked for that nobody would answer.
     let elsewhere = Place::new(&plane);

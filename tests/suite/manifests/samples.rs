@@ -89,8 +89,8 @@ fn every_resource_has_a_sample_and_the_policy_shows_each_of_its_fields() {
     let missing: Vec<_> = fields.difference(&policies).collect();
     assert!(missing.is_empty(), "no policy shows {missing:?}");
     let named = shown("DeploymentValidation");
-    let names = |validation: &&Value| validation["spec"]["rollbackPolicyRef"].is_object();
-    assert!(named.iter().any(names), "no validation names a policy");
+    let has_policy = |validation: &&Value| validation["spec"]["rollbackPolicyRef"].is_object();
+    assert!(named.iter().any(has_policy), "no validation names a policy");
 }
 
 #[test]

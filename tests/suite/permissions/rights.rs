@@ -144,7 +144,7 @@ async fn roll_back(scenario: &mut Scenario) {
     let app = App::start(scenario.render()).await;
     app.breaks(BAD);
     app.ship("api", GOOD);
-    let mut spec = render_spec(&app.url("api"));
+    let mut spec = render_spec(&app.page("api", "health"));
     spec["rollbackPolicyRef"] = json!({"name": "shop"});
     spec["history"] = json!({"successful": 0, "failed": 0});
     spec["checks"][0]["failureThreshold"] = json!(1);

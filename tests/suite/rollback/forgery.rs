@@ -120,7 +120,7 @@ async fn without_the_door_a_forged_or_copied_record_is_marked_and_changes_nothin
         .await;
     world.apply_policy(budget.clone()).await;
     world.until_rolled_back("True", "RollbackVerified").await;
-    assert_eq!(world.rolled_back_to(), [good.clone()]);
+    assert_eq!(world.rolled_back_to(), std::slice::from_ref(&good));
     let records = world.records().await;
     let own = records
         .iter()

@@ -106,7 +106,7 @@ async fn what_was_brought_back_is_never_taken_back_to_what_failed_and_what_faile
         .scenario
         .until_still(std::time::Duration::from_secs(6))
         .await;
-    assert_eq!(world.rolled_back_to(), [better.clone()]);
+    assert_eq!(world.rolled_back_to(), std::slice::from_ref(&better));
 
     // The bad release is mended, and still is no goal: of the candidates, only the first one is well.
     world.app.mends(BAD);

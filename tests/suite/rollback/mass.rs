@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use futures::{StreamExt, stream};
+use kube::api::ListParams;
 use plumbline::simulator::{Bucket, Limit};
 use serde_json::{Value, json};
 
@@ -135,11 +136,9 @@ async fn until_all(
 ) {
     let names: Vec<String> = numbers.map(name).collect();
     within(LIMIT, what, async || {
-        let list = world
-            .scenario
-            .objects()
-            .list(&kube::api::ListParams::default());
-        let objects = serde_json::to_value(list.await.unwrap().items).unwrap();
+        let (objects, all) = (world.scenario.objects(), ListParams::default());
+        let listed = objects.list(&all).await.unwrap();
+        let objects = serde_json::to_value(listed.items).unwrap();
         let objects = objects.as_array().unwrap().iter();
         let left: Vec<String> = objects
             .filter(|object| {

@@ -89,7 +89,7 @@ async fn checks_that_do_not_tell_in_time_are_no_proof() {
     assert!((10..20).contains(&waited.as_secs()), "{waited:#}");
     // What could not be told is no reason to go on.
     assert_eq!(said(&object, "Ready"), "Unknown Inconclusive");
-    assert_eq!(world.rolled_back_to(), [better.clone()]);
+    assert_eq!(world.rolled_back_to(), std::slice::from_ref(&better));
     world.app.breaks(BETTER);
     world.until_rolled_back("True", "RollbackVerified").await;
     assert_eq!(world.rolled_back_to(), [better, good]);
