@@ -184,6 +184,10 @@ impl Probe for Timed {
     fn host(&self) -> &str {
         self.probe.host()
     }
+
+    fn targets(&self) -> Vec<&plumbline::checks::net::Target> {
+        Vec::new()
+    }
 }
 
 #[derive(Debug)]

@@ -18,7 +18,7 @@ pub use self::{
     tcp::TcpCheck,
     tls::{TlsCheck, TlsVersion},
 };
-use super::{Duration, bounds, duration::between};
+use super::{Duration, SecretKeyReference, bounds, duration::between};
 
 /// One check of a validation. Exactly one of the kinds (`http`, `tcp`, `dns`, `tls`) says what is measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -79,6 +79,49 @@ pub struct Check {
     /// A TLS handshake: chain, host name, version, expiry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsCheck>,
+}
+
+/// What a check measures: one kind of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum CheckKind<'a> {
+    /// An HTTP or HTTPS request.
+    Http(&'a HttpCheck),
+    /// A TCP connection.
+    Tcp(&'a TcpCheck),
+    /// A DNS lookup.
+    Dns(&'a DnsCheck),
+    /// A TLS handshake.
+    Tls(&'a TlsCheck),
+}
+
+impl CheckKind<'_> {
+    /// The fields of [`Check`] of which exactly one is set.
+    pub const NAMES: [&'static str; 4] = ["http", "tcp", "dns", "tls"];
+}
+
+impl Check {
+    /// What it measures; `None` when no kind is set, or several are.
+    #[must_use]
+    pub fn kind(&self) -> Option<CheckKind<'_>> {
+        let kinds = [
+            self.http.as_ref().map(CheckKind::Http),
+            self.tcp.as_ref().map(CheckKind::Tcp),
+            self.dns.as_ref().map(CheckKind::Dns),
+            self.tls.as_ref().map(CheckKind::Tls),
+        ];
+        let mut set = kinds.into_iter().flatten();
+        let kind = set.next();
+        kind.filter(|_| set.next().is_none())
+    }
+
+    /// Every key of a Secret that it refers to.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<&SecretKeyReference> {
+        match self.kind() {
+            Some(CheckKind::Http(http)) => http.secrets(),
+            Some(CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_)) | None => Vec::new(),
+        }
+    }
 }
 
 fn default_timeout() -> Duration {

@@ -18,7 +18,7 @@ mod target;
 mod validation;
 
 pub use check::{
-    Area, Check, DnsCheck, DnsRecordType, HeaderExpectation, HttpCheck, HttpExpectation,
+    Area, Check, CheckKind, DnsCheck, DnsRecordType, HeaderExpectation, HttpCheck, HttpExpectation,
     HttpHeader, HttpMethod, JsonExpectation, JsonOperator, Redirects, SecretValueSource, Severity,
     Stage, TcpCheck, TlsCheck, TlsVersion,
 };

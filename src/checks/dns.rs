@@ -181,6 +181,10 @@ impl Probe for DnsProbe {
     fn host(&self) -> &'static str {
         "resolver"
     }
+
+    fn targets(&self) -> Vec<&super::net::Target> {
+        Vec::new()
+    }
 }
 
 #[cfg(test)]

@@ -114,6 +114,10 @@ impl Probe for Scripted {
     fn host(&self) -> &'static str {
         "example.com:443"
     }
+
+    fn targets(&self) -> Vec<&super::net::Target> {
+        Vec::new()
+    }
 }
 
 impl Script {

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::{net::Session, verdict::Measurement};
+use super::{
+    net::{Session, Target},
+    verdict::Measurement,
+};
 use crate::api::{Area, Severity, Stage};
 
 /// What measures a target. A probe ends by `deadline` with what it knows by then; the engine cuts off one that does not.
@@ -16,6 +19,9 @@ pub trait Probe: Send + Sync + fmt::Debug {
 
     /// The host and port that the probe talks to, in lower case (`api.example.com:443`): what the limit per host counts.
     fn host(&self) -> &str;
+
+    /// Everything that the probe is known to connect to, as it is written: judged by the egress rule before anything runs.
+    fn targets(&self) -> Vec<&Target>;
 }
 
 /// One validated check.

@@ -33,12 +33,6 @@ impl TcpProbe {
         })
     }
 
-    /// Where the check connects to.
-    #[must_use]
-    pub const fn target(&self) -> &Target {
-        &self.target
-    }
-
     async fn run(&self, session: &Session, deadline: Instant) -> Measurement {
         let progress = Progress::until(deadline);
         let outcome = session
@@ -78,6 +72,10 @@ impl Probe for TcpProbe {
 
     fn host(&self) -> &str {
         self.target.as_str()
+    }
+
+    fn targets(&self) -> Vec<&Target> {
+        vec![&self.target]
     }
 }
 

@@ -60,12 +60,6 @@ impl TlsProbe {
         })
     }
 
-    /// Where the check connects to.
-    #[must_use]
-    pub const fn target(&self) -> &Target {
-        &self.target
-    }
-
     async fn run(&self, session: &Session, deadline: Instant) -> Measurement {
         let progress = Progress::until(deadline);
         let finding = match self.observe(session, &progress).await {
@@ -165,6 +159,10 @@ impl Probe for TlsProbe {
 
     fn host(&self) -> &str {
         self.target.as_str()
+    }
+
+    fn targets(&self) -> Vec<&Target> {
+        vec![&self.target]
     }
 }
 

@@ -41,6 +41,14 @@ pub struct HttpCheck {
     pub expect: Option<HttpExpectation>,
 }
 
+impl HttpCheck {
+    /// Every key of a Secret that it refers to.
+    pub(super) fn secrets(&self) -> Vec<&SecretKeyReference> {
+        let sources = self.headers.iter().filter_map(|it| it.value_from.as_ref());
+        sources.map(|source| &source.secret_key_ref).collect()
+    }
+}
+
 /// Request methods of an HTTP check. Those that change or delete what they name are left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]

@@ -55,12 +55,6 @@ impl HttpProbe {
         })
     }
 
-    /// Where the check connects to first.
-    #[must_use]
-    pub fn target(&self) -> &Target {
-        self.request.target()
-    }
-
     async fn run(&self, session: &Session, deadline: Instant) -> Measurement {
         let once;
         let session = if self.request.repeatable() {
@@ -133,7 +127,7 @@ impl HttpProbe {
         let _permit = if observation.body.is_large() {
             match timeout_at(deadline, permits.acquire()).await {
                 Ok(permit) => permit.ok(),
-                Err(_) => return timed_out(Phase::Body, self.target()),
+                Err(_) => return timed_out(Phase::Body, self.request.target()),
             }
         } else {
             None
@@ -174,7 +168,11 @@ impl Probe for HttpProbe {
     }
 
     fn host(&self) -> &str {
-        self.target().as_str()
+        self.request.target().as_str()
+    }
+
+    fn targets(&self) -> Vec<&Target> {
+        vec![self.request.target()]
     }
 }
 

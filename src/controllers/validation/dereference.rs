@@ -7,8 +7,8 @@ use secrecy::SecretString;
 
 use crate::{
     api::{
-        ConditionType, DeploymentValidation, DeploymentValidationSpec, DeploymentValidationStatus,
-        Reason, SecretKeyReference,
+        Check, ConditionType, DeploymentValidation, DeploymentValidationSpec,
+        DeploymentValidationStatus, Reason, SecretKeyReference,
     },
     checks::verdict::FindingReason,
     controllers::outcome::{Rejection, Remedy, Retryable},
@@ -78,14 +78,7 @@ pub fn is_in_doubt(status: &DeploymentValidationStatus) -> bool {
 
 fn references(spec: &DeploymentValidationSpec) -> impl Iterator<Item = &SecretKeyReference> {
     let platform = Target::credentials(&spec.target).into_iter();
-    let headers = spec
-        .checks
-        .iter()
-        .filter_map(|check| check.http.as_ref())
-        .flat_map(|http| &http.headers)
-        .filter_map(|header| header.value_from.as_ref())
-        .map(|source| &source.secret_key_ref);
-    platform.chain(headers)
+    platform.chain(spec.checks.iter().flat_map(Check::secrets))
 }
 
 fn classify(object: &DeploymentValidation, error: SecretError) -> NotDereferenced {

@@ -11,13 +11,9 @@ use crate::{
         SecretKeyReference,
     },
     checks::{
-        dns::DnsProbe,
-        http::HttpProbe,
-        invalid::InvalidCheck,
-        net::{Network, Target},
-        suite::{self, Probe, Suite, UnorderedCheck},
-        tcp::TcpProbe,
-        tls::TlsProbe,
+        compile::compile,
+        net::Network,
+        suite::{self, Suite, UnorderedCheck},
     },
     controllers::{
         context::Context,
@@ -111,9 +107,10 @@ fn prepare(
     secrets: &BTreeMap<SecretKeyReference, SecretString>,
     network: &Network,
 ) -> Result<UnorderedCheck, Rejection> {
-    let (probe, target) = probe(check, secrets)?;
-    if let Some(target) = target {
-        network.judge_literal(&target).map_err(|denied| Rejection {
+    let secret = |reference: &SecretKeyReference| secrets.get(reference).cloned();
+    let probe = compile(check, &secret).map_err(|error| invalid(error.to_string()))?;
+    for target in probe.targets() {
+        network.judge_literal(target).map_err(|denied| Rejection {
             reason: Reason::TargetNotAllowed,
             message: format!("checks[{}]: {target}: {denied}", check.name),
             remedy: Remedy::SpecChange,
@@ -135,37 +132,6 @@ fn prepare(
             probe,
         },
     })
-}
-
-/// The probe of a check, and where it connects to; a DNS lookup asks the resolver alone.
-fn probe(
-    check: &Check,
-    secrets: &BTreeMap<SecretKeyReference, SecretString>,
-) -> Result<(Arc<dyn Probe>, Option<Target>), Rejection> {
-    let bad = |error: InvalidCheck| invalid(format!("checks[{}].{error}", check.name));
-    match (&check.http, &check.tcp, &check.dns, &check.tls) {
-        (Some(http), None, None, None) => {
-            let secret = |reference: &SecretKeyReference| secrets.get(reference).cloned();
-            let probe = HttpProbe::new(http, &secret).map_err(bad)?;
-            let target = probe.target().clone();
-            Ok((Arc::new(probe), Some(target)))
-        }
-        (None, Some(tcp), None, None) => {
-            let probe = TcpProbe::new(tcp).map_err(bad)?;
-            let target = probe.target().clone();
-            Ok((Arc::new(probe), Some(target)))
-        }
-        (None, None, Some(dns), None) => Ok((Arc::new(DnsProbe::new(dns).map_err(bad)?), None)),
-        (None, None, None, Some(tls)) => {
-            let probe = TlsProbe::new(tls).map_err(bad)?;
-            let target = probe.target().clone();
-            Ok((Arc::new(probe), Some(target)))
-        }
-        _ => Err(invalid(format!(
-            "checks[{}]: exactly one of http, tcp, dns, tls must be set",
-            check.name
-        ))),
-    }
 }
 
 fn invalid(message: String) -> Rejection {

@@ -36,7 +36,7 @@ async fn a_denied_address_is_never_dialled() {
         let measured = measure(&tcp, &session).await;
         assert_says(&measured, Verdict::Unknown, FindingReason::TargetNotAllowed);
         assert!(
-            session.network().judge_literal(http.target()).is_err(),
+            session.network().judge_literal(http.targets()[0]).is_err(),
             "{host}"
         );
     }
@@ -48,7 +48,7 @@ async fn the_api_servers_address_is_denied() {
     let server = Server::start(Behaviour::Ok).await;
     let network = Network::new(&NetworkSettings::default(), vec![server.address()]).unwrap();
     let by_address = probe_tcp("127.0.0.1", server.port());
-    let denied = network.judge_literal(by_address.target()).unwrap_err();
+    let denied = network.judge_literal(by_address.targets()[0]).unwrap_err();
     assert_eq!(denied, Denial::ApiServer);
     let measured = measure(
         &probe_tcp("kubernetes.default.svc", 443),

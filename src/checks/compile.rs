@@ -1,0 +1,38 @@
+//! From a check as it is written to what measures it.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::{
+    dns::DnsProbe, http::HttpProbe, invalid::InvalidCheck, suite::Probe, tcp::TcpProbe,
+    tls::TlsProbe,
+};
+use crate::api::{Check, CheckKind, SecretKeyReference};
+
+/// Gives the value that a Secret holds, without its trailing newline; `None` when it has none.
+pub type Secrets<'a> = &'a dyn Fn(&SecretKeyReference) -> Option<SecretString>;
+
+/// The probe of `check`, whichever kind it is. An error names the field from `checks` on, and shows no secret.
+pub fn compile(check: &Check, secrets: Secrets<'_>) -> Result<Arc<dyn Probe>, InvalidCheck> {
+    let place = format!("checks[{}]", check.name);
+    let Some(kind) = check.kind() else {
+        let kinds = CheckKind::NAMES.join(", ");
+        return Err(InvalidCheck::new(
+            place,
+            format!("exactly one of {kinds} must be set"),
+        ));
+    };
+    probe(kind, secrets).map_err(|InvalidCheck { field, problem }| {
+        InvalidCheck::new(format!("{place}.{field}"), problem)
+    })
+}
+
+fn probe(kind: CheckKind<'_>, secrets: Secrets<'_>) -> Result<Arc<dyn Probe>, InvalidCheck> {
+    Ok(match kind {
+        CheckKind::Http(http) => Arc::new(HttpProbe::new(http, secrets)?),
+        CheckKind::Tcp(tcp) => Arc::new(TcpProbe::new(tcp)?),
+        CheckKind::Dns(dns) => Arc::new(DnsProbe::new(dns)?),
+        CheckKind::Tls(tls) => Arc::new(TlsProbe::new(tls)?),
+    })
+}
