@@ -47,8 +47,12 @@ lint: ## Formatting and lints
 crds: ## Writes crds/ anew from the Rust types
 	cargo run --quiet --locked -- crd --output crds
 
+.PHONY: services
+services:
+	@.ci/services
+
 .PHONY: suite
-suite: cluster-programs ## The Rust tests; most of them wait for something, so that more run at one time than there are cores
+suite: cluster-programs services ## The Rust tests; most of them wait for something, so that more run at one time than there are cores
 	cargo test --locked -- --test-threads=$(TEST_THREADS)
 
 .PHONY: test-faults

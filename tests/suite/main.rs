@@ -11,6 +11,7 @@ mod documentation;
 mod faults;
 mod house;
 mod intercept;
+mod kinds;
 mod ledger;
 mod manifests;
 mod permissions;

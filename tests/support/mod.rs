@@ -13,4 +13,5 @@ pub mod recorder;
 pub mod requests;
 pub mod rules;
 pub mod scenario;
+pub mod services;
 pub mod target;
