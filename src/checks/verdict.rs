@@ -29,6 +29,10 @@ pub enum FindingReason {
     UnexpectedHeader,
     /// The body does not match, or is not what it should be.
     UnexpectedBody,
+    /// A measured value, count or text is not what it has to be.
+    UnexpectedValue,
+    /// There is nothing to judge: an empty result, a value that is no number.
+    NoData,
     /// The answer came too late for the expectation, though within the timeout.
     TooSlow,
     /// A DNS record is missing.
@@ -80,6 +84,8 @@ impl FindingReason {
             Self::UnexpectedStatus => "UnexpectedStatus",
             Self::UnexpectedHeader => "UnexpectedHeader",
             Self::UnexpectedBody => "UnexpectedBody",
+            Self::UnexpectedValue => "UnexpectedValue",
+            Self::NoData => "NoData",
             Self::TooSlow => "TooSlow",
             Self::UnexpectedRecords => "UnexpectedRecords",
             Self::ConnectionRefused => "ConnectionRefused",
@@ -203,6 +209,10 @@ pub struct Phases {
     pub first_byte: Option<Duration>,
     /// From the answer's head to the end of its body.
     pub body: Option<Duration>,
+    /// Telling who we are, where that takes exchanges of its own.
+    pub authenticate: Option<Duration>,
+    /// From a question on a connection that stands to the end of its answer.
+    pub query: Option<Duration>,
 }
 
 /// One execution of a probe.

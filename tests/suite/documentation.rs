@@ -89,7 +89,7 @@ fn pages() -> Vec<PathBuf> {
         root().join("README.md"),
         root().join("tests/cluster/README.md"),
     ];
-    for folder in ["docs", "docs/decisions"] {
+    for folder in ["docs", "docs/checks", "docs/decisions"] {
         let entries = fs::read_dir(root().join(folder)).unwrap();
         pages.extend(entries.map(|entry| entry.unwrap().path()));
     }

@@ -1,5 +1,6 @@
 //! The one dialer: every socket of every check is opened here, after the egress rule has judged the address.
 
+pub mod connection;
 pub mod dial;
 pub mod egress;
 pub mod embedded;
@@ -17,13 +18,15 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use rustls::pki_types::pem;
 use tokio::sync::Semaphore;
 
+pub use self::{
+    connection::Connection, session::Session, settings::NetworkSettings, target::Target,
+};
 use self::{
     dial::Dialer,
     egress::{Denial, Egress},
     resolve::Resolver,
     trust::Trust,
 };
-pub use self::{session::Session, settings::NetworkSettings, target::Target};
 
 /// A network that cannot be set up.
 #[derive(Debug, thiserror::Error)]
