@@ -53,7 +53,7 @@ pub struct Context {
     pub executor: Executor,
     /// The records that exist, as far as the watch and our own writes have told.
     pub records: Records,
-    /// The records that this process has created and not written to since.
+    /// The records that this process has created.
     pub opened: Opened,
     /// Set once every record was listed: before, nothing is decided.
     pub records_listed: Flag,

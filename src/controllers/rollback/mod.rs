@@ -145,7 +145,6 @@ fn is_own(object: &Rollback) -> bool {
 /// Whether somebody else has created this record in the name of this process.
 fn is_in_our_name(attempt: &Attempt, context: &Context) -> bool {
     if attempt.status.state.is_some() {
-        context.opened.forget(&attempt.name);
         return false;
     }
     let plan = attempt.spec.plan.as_ref();
@@ -217,6 +216,10 @@ pub(super) async fn rest(attempt: &Attempt, context: &Context) -> Result<Action,
 
 /// Tells the validation of what has changed, and counts an end.
 fn tell(attempt: &Attempt, before: &RollbackStatus, context: &Context) {
+    if attempt.status.state.is_none() {
+        // Another process may be about to begin it, or nobody at all: it tells nothing.
+        return;
+    }
     context.records.note(attempt.clone());
     if attempt.status == *before {
         return;

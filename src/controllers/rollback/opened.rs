@@ -1,4 +1,4 @@
-//! The records that this process has created and that nothing was written to since.
+//! The records that this process has created: a status that is wiped later makes none of them somebody else's.
 
 use std::{
     collections::VecDeque,
@@ -10,7 +10,7 @@ use crate::{
     rollback::ledger::{Attempt, AttemptName},
 };
 
-/// The most that are remembered: far more than are created before the first of them is written to.
+/// The most that are remembered: far more than are open at one time.
 const CAPACITY: usize = 1024;
 
 /// What this process has put on record. Its name in a record can be read by anybody: it proves nothing by itself.
@@ -37,11 +37,6 @@ impl Opened {
             (&spec.plan, &spec.from, &spec.to)
                 == (&attempt.spec.plan, &attempt.spec.from, &attempt.spec.to)
         })
-    }
-
-    /// The record speaks for itself from now on, or is gone.
-    pub fn forget(&self, name: &AttemptName) {
-        self.records().retain(|(known, _)| known != name);
     }
 
     fn records(&self) -> MutexGuard<'_, VecDeque<(AttemptName, RollbackSpec)>> {

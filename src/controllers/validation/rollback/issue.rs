@@ -74,16 +74,25 @@ pub async fn issue(
     }
 }
 
-/// An object that has the name of the record and is none: nobody but a person can take it away.
+/// An object that has the name of the record and is none. Once that is written to it, another name is taken, up to a bound.
 fn in_the_way(created: &Created) -> Option<Decision> {
     let Created::Existing(found) = created else {
         return None;
     };
-    (!is_proven(found)).then(|| Decision::Nothing {
-        reason: Reason::RollbackRejected,
+    let name = &found.name.name;
+    if is_refused(found) {
+        return Some(Decision::Nothing {
+            reason: Reason::RollbackRejected,
+            message: format!(
+                "Rollback {name} and those before it have the names of the record that is to be made, and are not the controller's: delete them"
+            ),
+        });
+    }
+    (!is_proven(found)).then(|| Decision::Wait {
+        until: None,
+        reason: Reason::IntentRecorded,
         message: format!(
-            "Rollback {} has the name of the record that is to be made, and is not the controller's: delete it",
-            found.name.name
+            "Rollback {name} has the name of the record that is to be made, and is not the controller's"
         ),
     })
 }
