@@ -1,4 +1,4 @@
-//! Whether an attempt is still wanted, read live from the API server between the record of the intent and the call.
+//! Whether an attempt is still wanted, read live from the API server before the intent is recorded, and between that and the call.
 
 use std::fmt;
 
