@@ -297,3 +297,41 @@ pub struct LastRollback {
     /// Where it stands.
     pub outcome: RollbackState,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(status: &Value) -> Option<RollbackStatus> {
+        serde_json::from_value(status.clone()).ok()
+    }
+
+    #[test]
+    fn a_record_is_not_read_where_what_was_done_is_not_known() {
+        let step = |state: &str| json!({"service": "api", "state": state});
+        assert!(
+            read(&json!({"state": "Issued", "steps": [step("Done"), step("Issued")]})).is_some()
+        );
+        assert_eq!(read(&json!({"state": "Paused"})), None);
+        assert_eq!(
+            read(&json!({"state": "Issued", "steps": [step("Done"), step("Paused")]})),
+            None
+        );
+        assert_eq!(read(&json!({"state": "Issued", "steps": "none"})), None);
+    }
+
+    #[test]
+    fn what_else_does_not_fit_is_read_as_absent() {
+        let status = json!({
+            "observedGeneration": "1", "conditions": [{"type": "Ready"}, 5], "message": 5, "issuedAt": "yesterday",
+            "result": [], "record": {}, "phase": "Done",
+        });
+        let absent = RollbackStatus {
+            observed_generation: -1,
+            ..RollbackStatus::default()
+        };
+        assert_eq!(read(&status), Some(absent));
+    }
+}

@@ -101,13 +101,17 @@ async fn a_policy_that_no_longer_decodes_rolls_nothing_back_until_it_is_repaired
     let policy = world.policy().await;
     assert_eq!(said(&policy, "Ready"), "True Accepted");
     assert_eq!(said(&policy, "Stalled"), "");
-    for name in ["overflow", "enum", "null", "text"] {
-        world
-            .apply_policy_named(name, json!({"trigger": {"areas": ["api"]}}))
-            .await;
+    let repairs = [
+        ("overflow", json!({"guard": {"cooldown": "1m"}})),
+        ("enum", json!({"mode": "DryRun"})),
+        ("null", json!({"trigger": {"areas": ["api"]}})),
+        ("text", json!({"mode": "Manual"})),
+    ];
+    for (name, spec) in repairs {
+        world.put(Kind::Policy, name, &spec).await;
         world.until_said(Kind::Policy, name, "True Accepted").await;
     }
-    world.is_sound().await;
+    world.ends_soundly().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,11 +164,12 @@ async fn a_record_that_no_longer_decodes_is_kept_and_nothing_is_begun_beside_it(
     assert!(message(&request, "Ready").contains(&why), "{request}");
     assert_eq!(world.rollbacks(), 1);
 
-    loosen(&world.scenario, Kind::Rollback).await;
     world
-        .change(name, json!({"spec": {"plan": {"attempt": 1}}}))
+        .store(Kind::Rollback, async |world| {
+            let repair = json!({"spec": {"plan": {"attempt": 1}}});
+            world.change(name, repair).await;
+        })
         .await;
-    tighten(&world.scenario, Kind::Rollback).await;
     let healed = world
         .until_rollback(name, "the record to be read again", |record| {
             said(record, "Stalled") == "True AwaitingApproval"
@@ -174,7 +179,7 @@ async fn a_record_that_no_longer_decodes_is_kept_and_nothing_is_begun_beside_it(
     world.approve(name, true).await;
     world.until_rolled_back("True", "RollbackVerified").await;
     assert_eq!(world.rollbacks(), 2);
-    world.is_sound().await;
+    world.ends_soundly().await;
 }
 
 impl World {
@@ -267,7 +272,7 @@ impl World {
     }
 
     /// The controller is alive, and whatever decodes obeys every rule.
-    async fn is_sound(mut self) {
+    async fn ends_soundly(mut self) {
         assert!(self.scenario.controller.is_running());
         let log = self.scenario.controller.log();
         assert!(!log.contains("panicked"), "{log}");
