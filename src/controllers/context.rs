@@ -10,6 +10,7 @@ use base64::Engine as _;
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Client, ResourceExt,
+    core::error_boundary::InvalidObject,
     runtime::reflector::{ObjectRef, Store},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -24,12 +25,31 @@ use super::{
 };
 use crate::{
     api::{ConditionType, DeploymentValidation, DeploymentValidationStatus, RollbackPolicy},
-    checks::{net::Network, reference::Reference},
+    checks::{net::Network, reference::Reference, verdict::printable},
     kubernetes::{events::Events, secrets::Secrets},
     monitor::Monitor,
     platforms::Hub,
     rollback::{Executor, ledger::AttemptLedger},
 };
+
+/// Why an object that another one names cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Missing {
+    /// There is none.
+    #[error("does not exist in this namespace")]
+    Absent,
+    /// It was stored under another schema and does not decode now; why.
+    #[error("does not fit its schema; apply it anew: {0}")]
+    Undecodable(String),
+}
+
+impl Missing {
+    /// What is wrong with an object that does not decode.
+    #[must_use]
+    pub fn undecodable(invalid: &InvalidObject) -> Self {
+        Self::Undecodable(printable(&invalid.error, 256))
+    }
+}
 
 /// What reconciles of a validation work with.
 pub struct Context {
@@ -89,19 +109,19 @@ pub struct Context {
 
 impl Context {
     /// A validation, as the watch has told.
-    #[must_use]
-    pub fn validation(&self, namespace: &str, name: &str) -> Option<DeploymentValidation> {
+    pub fn validation(&self, namespace: &str, name: &str) -> Result<DeploymentValidation, Missing> {
         let reference = ObjectRef::<validation::Guarded>::new(name).within(namespace);
-        let guarded = self.validations.get(&reference)?;
-        guarded.0.as_ref().ok().cloned()
+        let guarded = self.validations.get(&reference).ok_or(Missing::Absent)?;
+        let decoded = guarded.0.as_ref().map_err(Missing::undecodable);
+        decoded.cloned()
     }
 
     /// A policy, as the watch has told.
-    #[must_use]
-    pub fn policy(&self, namespace: &str, name: &str) -> Option<RollbackPolicy> {
+    pub fn policy(&self, namespace: &str, name: &str) -> Result<RollbackPolicy, Missing> {
         let reference = ObjectRef::<policy::Guarded>::new(name).within(namespace);
-        let guarded = self.policies.get(&reference)?;
-        guarded.0.as_ref().ok().cloned()
+        let guarded = self.policies.get(&reference).ok_or(Missing::Absent)?;
+        let decoded = guarded.0.as_ref().map_err(Missing::undecodable);
+        decoded.cloned()
     }
 
     /// Names of the validations in `namespace` that name this policy, sorted.

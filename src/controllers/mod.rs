@@ -6,6 +6,7 @@ pub mod metrics;
 pub mod outcome;
 pub mod policy;
 pub mod rollback;
+mod undecodable;
 pub mod validation;
 pub mod wakes;
 pub mod watch;

@@ -319,7 +319,7 @@ fn decoded(row: &SqliteRow) -> Result<Attempt, LedgerError> {
             status: serde_json::from_str(&text("status")?).map_err(unreadable("status"))?,
         })
     };
-    attempt().map_err(|problem: Undecodable| LedgerError::failed(&name, problem))
+    attempt().map_err(|problem: Undecodable| LedgerError::unreadable(&name, problem))
 }
 
 fn unreadable<E: Into<Box<dyn Error + Send + Sync>>>(

@@ -26,13 +26,14 @@ pub use self::status::{Facts, compute, problem};
 use super::{
     context::Context,
     outcome::{self, Retryable},
+    undecodable::{self, Words},
     until,
     validation::ControllerSettings,
     wakes::{Place, heard},
     watch,
 };
 use crate::{
-    api::{RollbackPolicy, RollbackPolicyStatus},
+    api::{ConditionType, RollbackPolicy, RollbackPolicyStatus},
     clock,
     kubernetes::client::{FIELD_MANAGER, REQUEST_TIMEOUT},
     telemetry::chain,
@@ -46,6 +47,14 @@ const DEBOUNCE: Duration = Duration::from_secs(1);
 
 /// The pause before a reconcile that failed is made again, spread over its upper half.
 const RETRY_PAUSE: Duration = Duration::from_secs(4);
+
+/// What the status of a policy that does not decode says.
+const UNDECODABLE: Words = Words {
+    denied: &[ConditionType::Ready, ConditionType::Accepted],
+    doubted: &[],
+    kept: &[],
+    is_final: |_| false,
+};
 
 /// Watches and reconciles until `stopped` says so and what was under way has ended. `store` is filled with all policies.
 pub async fn run(
@@ -105,13 +114,7 @@ async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Actio
         Ok(policy) if policy.metadata.deletion_timestamp.is_none() => policy,
         Ok(_) => return Ok(Action::await_change()),
         Err(invalid) => {
-            tracing::warn!(
-                namespace = guarded.namespace(),
-                name = guarded.name_any(),
-                error = crate::checks::verdict::printable(&invalid.error, 256),
-                "a RollbackPolicy does not fit its schema, and is left alone"
-            );
-            return Ok(Action::await_change());
+            return Ok(undecodable::tell::<RollbackPolicy>(invalid, UNDECODABLE, &context).await);
         }
     };
     let namespace = policy.namespace().unwrap_or_default();

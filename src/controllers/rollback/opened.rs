@@ -18,10 +18,11 @@ const CAPACITY: usize = 1024;
 pub struct Opened(Mutex<VecDeque<(AttemptName, RollbackSpec)>>);
 
 impl Opened {
-    /// This process is about to create this record.
+    /// This process is about to create this record. What it was about to create under the same name before stays noted: of two
+    /// passes at one time, it is not told here which has won.
     pub fn note(&self, name: &AttemptName, spec: &RollbackSpec) {
         let mut records = self.records();
-        records.retain(|(known, _)| known != name);
+        records.retain(|(known, noted)| known != name || noted != spec);
         if records.len() == CAPACITY {
             records.pop_front();
         }
@@ -32,8 +33,8 @@ impl Opened {
     #[must_use]
     pub fn holds(&self, attempt: &Attempt) -> bool {
         let records = self.records();
-        let noted = records.iter().find(|(name, _)| *name == attempt.name);
-        noted.is_some_and(|(_, spec)| {
+        let mut noted = records.iter().filter(|(name, _)| *name == attempt.name);
+        noted.any(|(_, spec)| {
             (&spec.plan, &spec.from, &spec.to)
                 == (&attempt.spec.plan, &attempt.spec.from, &attempt.spec.to)
         })
@@ -41,5 +42,43 @@ impl Opened {
 
     fn records(&self) -> MutexGuard<'_, VecDeque<(AttemptName, RollbackSpec)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+
+    fn attempt(to: &str) -> Attempt {
+        let spec = json!({
+            "validationRef": {"name": "shop", "uid": "u"}, "from": {"release": "dep-1"}, "to": {"release": to},
+        });
+        Attempt {
+            name: AttemptName {
+                namespace: "test".to_owned(),
+                name: "shop-rb-1".to_owned(),
+            },
+            uid: "r".to_owned(),
+            version: "1".to_owned(),
+            generation: 1,
+            created: Timestamp::UNIX_EPOCH,
+            spec: serde_json::from_value(spec).unwrap(),
+            status: crate::api::RollbackStatus::default(),
+        }
+    }
+
+    #[test]
+    fn who_comes_second_with_the_same_name_does_not_disown_the_first() {
+        let opened = Opened::default();
+        let (first, second) = (attempt("dep-2"), attempt("dep-3"));
+        opened.note(&first.name, &first.spec);
+        opened.note(&second.name, &second.spec);
+        assert!(opened.holds(&first) && opened.holds(&second));
+        assert!(!opened.holds(&attempt("dep-4")));
+        opened.forget(&first.name);
+        assert!(!opened.holds(&first) && !opened.holds(&second));
     }
 }

@@ -42,6 +42,7 @@ impl Kind {
             ],
             Self::Policy => &["InvalidSpec"],
             Self::Rollback => &[
+                "InvalidSpec",
                 "AwaitingApproval",
                 "OutcomeUnknown",
                 "RollbackFailed",

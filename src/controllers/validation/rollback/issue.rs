@@ -53,6 +53,22 @@ pub async fn issue(
             message: "the validation or its policy is being changed".to_owned(),
         }));
     };
+    match decided(situation, reference, &policy, context).await {
+        Ok(decision) => Ok(decision),
+        Err(LedgerError::Unreadable { name, .. }) => Ok(Some(unreadable(&name))),
+        Err(source) => Err(retryable(object, source)),
+    }
+}
+
+/// Decides by what is on record, and records the attempt where one follows.
+async fn decided(
+    situation: &Situation<'_>,
+    reference: &PolicyReference,
+    policy: &RollbackPolicySpec,
+    context: &Context,
+) -> Result<Option<Decision>, LedgerError> {
+    let object = situation.object;
+    let uid = object.uid().unwrap_or_default();
     let of_policy = Attempts::OfPolicy(&reference.name);
     let spent: Vec<Timestamp> = list(object, of_policy, context)
         .await?
@@ -62,15 +78,23 @@ pub async fn issue(
         .collect();
     let records = list(object, Attempts::OfValidation(&uid), context).await?;
     let brake = situation.brake(&context.fleet);
-    match situation.decide(Some(&policy), &records, &spent, brake.as_ref()) {
+    match situation.decide(Some(policy), &records, &spent, brake.as_ref()) {
         Decision::RollBack(proposal) => {
-            let opening = opening(situation, *proposal, reference, &policy);
-            let created = open(opening, context)
-                .await
-                .map_err(|source| retryable(object, source))?;
-            Ok(in_the_way(&created))
+            let opening = opening(situation, *proposal, reference, policy);
+            Ok(in_the_way(&open(opening, context).await?))
         }
         other => Ok(Some(other)),
+    }
+}
+
+/// Without what one record says, it is not known what was done so far: nothing more is done.
+fn unreadable(name: &AttemptName) -> Decision {
+    Decision::Nothing {
+        reason: Reason::RollbackRejected,
+        message: format!(
+            "Rollback {} does not fit its schema, so that it is not known what was done by it: repair it, or delete it",
+            name.name
+        ),
     }
 }
 
@@ -196,13 +220,9 @@ async fn list(
     object: &DeploymentValidation,
     which: Attempts<'_>,
     context: &Context,
-) -> Result<Vec<Arc<Attempt>>, Retryable> {
+) -> Result<Vec<Arc<Attempt>>, LedgerError> {
     let namespace = object.namespace().unwrap_or_default();
-    let records = context
-        .ledger
-        .list(&namespace, which)
-        .await
-        .map_err(|source| retryable(object, source))?;
+    let records = context.ledger.list(&namespace, which).await?;
     let mut heard = Vec::with_capacity(records.len());
     for record in records.into_iter().filter(|record| !is_refused(record)) {
         // One that nothing was written to so far may be anybody's: it holds this decision up, and tells nobody else anything.

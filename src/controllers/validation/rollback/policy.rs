@@ -7,7 +7,7 @@ use crate::{
     api::{DeploymentValidation, PolicyReference, Reason, RollbackPolicySpec},
     clock,
     controllers::{
-        context::Context,
+        context::{Context, Missing},
         outcome::{Rejection, Remedy},
         policy::problem,
     },
@@ -31,12 +31,21 @@ pub fn policy_of(object: &DeploymentValidation, context: &Context) -> Policy {
     };
     let namespace = object.namespace().unwrap_or_default();
     let name = &reference.name;
-    let Some(policy) = context.policy(&namespace, name) else {
-        return Policy::Unusable(Rejection {
-            reason: Reason::ReferenceNotFound,
-            message: format!("rollbackPolicyRef: RollbackPolicy {name} does not exist"),
+    let unusable = |reason, why: String| {
+        Policy::Unusable(Rejection {
+            reason,
+            message: format!("rollbackPolicyRef: RollbackPolicy {name}{why}"),
             remedy: Remedy::Arrival,
-        });
+        })
+    };
+    let policy = match context.policy(&namespace, name) {
+        Ok(policy) => policy,
+        Err(missing @ Missing::Absent) => {
+            return unusable(Reason::ReferenceNotFound, format!(" {missing}"));
+        }
+        Err(missing @ Missing::Undecodable(_)) => {
+            return unusable(Reason::InvalidSpec, format!(" {missing}"));
+        }
     };
     let unknown = policy
         .spec
@@ -53,11 +62,7 @@ pub fn policy_of(object: &DeploymentValidation, context: &Context) -> Policy {
         .map(|wanted| format!("verification.checks: there is no check {wanted}"));
     match problem(&policy.spec, clock::moment()).or(unknown) {
         None => Policy::Usable(reference.clone(), Box::new(policy.spec)),
-        Some(problem) => Policy::Unusable(Rejection {
-            reason: Reason::InvalidSpec,
-            message: format!("rollbackPolicyRef: RollbackPolicy {name}: {problem}"),
-            remedy: Remedy::Arrival,
-        }),
+        Some(problem) => unusable(Reason::InvalidSpec, format!(": {problem}")),
     }
 }
 
