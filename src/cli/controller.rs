@@ -21,6 +21,7 @@ use crate::{
     },
     clock,
     controllers::{
+        claims::Claims,
         context::{Context, Present, Written},
         fleet::Fleet,
         metrics::Metrics as ControllerMetrics,
@@ -232,6 +233,7 @@ impl Parts {
             validations: validations_reader,
             policies: policies_reader,
             fleet: Fleet::default(),
+            claims: Claims::default(),
             rehearsals: Rehearsals::default(),
             wakes: wakes_of_controllers,
             secrets: Secrets::new(client.clone(), settings.controller.secrets_refresh.get()),

@@ -17,6 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use super::{
+    claims::Claims,
     fleet::Fleet,
     policy,
     rollback::{Flag, Locks, Opened, Records},
@@ -87,6 +88,8 @@ pub struct Context {
     pub policies: Store<policy::Guarded>,
     /// How the validations are, all of them.
     pub fleet: Fleet,
+    /// Which of them may have which services rolled back.
+    pub claims: Claims,
     /// Whether the last known good releases could be gone back to.
     pub rehearsals: validation::Rehearsals,
     /// Asks the controllers for a look.
@@ -145,6 +148,7 @@ impl Context {
     pub async fn forget(&self, uid: &str) {
         self.monitor.forget(uid).await;
         self.fleet.forget(uid);
+        self.wakes.validations(self.claims.forget(uid));
         self.rehearsals.forget(uid);
         self.written.retain(|known| known != uid);
     }
@@ -153,6 +157,7 @@ impl Context {
     pub async fn retain(&self, uids: HashSet<String>) {
         self.written.retain(|known| uids.contains(known));
         self.fleet.retain(&uids);
+        self.wakes.validations(self.claims.retain(&uids));
         self.rehearsals.retain(|known| uids.contains(known));
         self.monitor.retain(uids).await;
     }

@@ -1,5 +1,6 @@
 //! One folder per kind, with its stages.
 
+pub mod claims;
 pub mod context;
 pub mod fleet;
 pub mod metrics;

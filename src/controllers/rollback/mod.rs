@@ -217,6 +217,7 @@ async fn pass(attempt: Attempt, context: &Context) -> Result<Action, LedgerError
     let gate = LiveGate {
         client: context.client.clone(),
         fleet: &context.fleet,
+        claims: &context.claims,
         reference: context.reference.clone(),
     };
     let witness = MonitorWitness {

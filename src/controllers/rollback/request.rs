@@ -232,6 +232,9 @@ async fn grounds(request: &Attempt, context: &Context) -> Result<Grounds, Answer
     if validation.spec.suspend {
         return Err(rejected(format!("validation {name} is suspended")));
     }
+    if let Some(rival) = context.claims.rival(&validation.uid().unwrap_or_default()) {
+        return Err(rejected(rival.message(&request.name.namespace)));
+    }
     let (policy_ref, policy) = policy(request, &validation, context).map_err(rejected)?;
     let operations = site::of_validation(&validation, &request.name.namespace, context)
         .await

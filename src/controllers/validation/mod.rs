@@ -183,6 +183,7 @@ async fn reconcile_object(
     if !matches!(facts, Facts::Observed(_)) {
         context.monitor.forget(&uid).await;
         context.fleet.forget(&uid);
+        context.wakes.validations(context.claims.watched(object));
     }
     let (status, next) = compute(&previous, &facts, terms(&object.metadata, context));
     let next = next.or_sooner(look_again(object, &status, context));

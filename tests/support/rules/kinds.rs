@@ -32,6 +32,7 @@ impl Kind {
                 "ReferenceNotFound",
                 "ReferenceNotPermitted",
                 "TargetNotAllowed",
+                "TargetConflict",
                 "CredentialsRejected",
                 "ChecksFailed",
                 "RolledBack",

@@ -18,7 +18,7 @@ use crate::{
 pub enum Policy {
     /// It names none.
     None,
-    /// The one that it names does not exist, or cannot be acted on.
+    /// The one that it names does not exist, or cannot be acted on, or not for this validation.
     Unusable(Rejection),
     /// It can be acted on.
     Usable(PolicyReference, Box<RollbackPolicySpec>),
@@ -30,6 +30,13 @@ pub fn policy_of(object: &DeploymentValidation, context: &Context) -> Policy {
         return Policy::None;
     };
     let namespace = object.namespace().unwrap_or_default();
+    if let Some(rival) = context.claims.rival(&object.uid().unwrap_or_default()) {
+        return Policy::Unusable(Rejection {
+            reason: Reason::TargetConflict,
+            message: rival.message(&namespace),
+            remedy: Remedy::SpecChange,
+        });
+    }
     let name = &reference.name;
     let unusable = |reason, why: String| {
         Policy::Unusable(Rejection {
