@@ -131,7 +131,7 @@ async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Actio
         _ => watched,
     };
     let name = attempt.name.clone();
-    match turn(object, attempt, &context).await {
+    match Box::pin(turn(object, attempt, &context)).await {
         Ok(again) => Ok(again),
         // Somebody else wrote: the watch tells what.
         Err(LedgerError::Conflict(_)) => Ok(Action::requeue(jittered(RETRY_PAUSE / 4))),

@@ -248,6 +248,7 @@ pub fn release(services: &[Service]) -> Option<Release> {
         .map(|service| {
             Some(LiveDeploy {
                 name: service.name.to_owned(),
+                service_id: None,
                 deploy_id: service.live()?.to_owned(),
                 version: None,
                 live_since: None::<Timestamp>,

@@ -265,6 +265,7 @@ fn what_a_step_brings_about_is_on_record_by_its_id() {
 fn surprise(attempt: &Attempt, deploys: &[&str]) -> Option<String> {
     let live = deploys.iter().map(|id| LiveDeploy {
         name: id.split('-').next().unwrap().to_owned(),
+        service_id: None,
         deploy_id: (*id).to_owned(),
         version: None,
         live_since: None,
