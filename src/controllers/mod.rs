@@ -10,6 +10,7 @@ pub mod rollback;
 pub mod validation;
 pub mod wakes;
 pub mod watch;
+pub mod written;
 
 use tokio::sync::watch::Receiver;
 
