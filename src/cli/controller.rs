@@ -22,7 +22,7 @@ use crate::{
     clock,
     controllers::{
         claims::Claims,
-        context::{Context, Present, Written},
+        context::{Context, Present},
         fleet::Fleet,
         metrics::Metrics as ControllerMetrics,
         policy,
@@ -30,6 +30,7 @@ use crate::{
         until,
         validation::{self, Rehearsals},
         wakes::{Wakes, Woken},
+        written::Written,
     },
     kubernetes::{
         attempts::RollbackLedger,

@@ -1,7 +1,7 @@
 //! What reconciles work with.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -23,9 +23,10 @@ use super::{
     rollback::{Flag, Locks, Opened, Records},
     validation,
     wakes::Wakes,
+    written::Written,
 };
 use crate::{
-    api::{ConditionType, DeploymentValidation, DeploymentValidationStatus, RollbackPolicy},
+    api::{DeploymentValidation, RollbackPolicy},
     checks::{net::Network, reference::Reference, verdict::printable},
     kubernetes::{events::Events, secrets::Secrets},
     monitor::Monitor,
@@ -173,84 +174,6 @@ impl Context {
         }
         let digest = digest.finalize();
         base64::engine::general_purpose::STANDARD_NO_PAD.encode(&digest[..16])
-    }
-}
-
-/// The newest status written of each object.
-#[derive(Debug, Default)]
-pub struct Written(Mutex<Writes>);
-
-#[derive(Debug, Default)]
-struct Writes {
-    confirmed: HashMap<String, (u64, DeploymentValidationStatus)>,
-    in_doubt: HashSet<String>,
-}
-
-impl Written {
-    /// The newer of what was written of the object `uid` and what the watch has of it.
-    #[must_use]
-    pub fn newest(
-        &self,
-        uid: &str,
-        resource_version: Option<&str>,
-        watched: Option<&DeploymentValidationStatus>,
-    ) -> DeploymentValidationStatus {
-        let confirmed = &mut self.writes().confirmed;
-        let watched_version = resource_version.and_then(|version| version.parse::<u64>().ok());
-        match confirmed.get(uid) {
-            Some((version, status))
-                if watched_version.is_some_and(|watched| watched < *version) =>
-            {
-                status.clone()
-            }
-            known => {
-                if known.is_some() {
-                    confirmed.remove(uid);
-                }
-                let mut status = watched.cloned().unwrap_or_default();
-                // Another manager's conditions are its own: they stay, and are no reason to write.
-                status
-                    .conditions
-                    .retain(|condition| condition.type_ != ConditionType::Other);
-                status
-            }
-        }
-    }
-
-    /// Notes what the API server was told, or says, to have at `resource_version`.
-    pub fn note(
-        &self,
-        uid: &str,
-        resource_version: Option<&str>,
-        status: DeploymentValidationStatus,
-    ) {
-        let mut writes = self.writes();
-        writes.in_doubt.remove(uid);
-        if let Some(version) = resource_version.and_then(|version| version.parse().ok()) {
-            writes.confirmed.insert(uid.to_owned(), (version, status));
-        }
-    }
-
-    /// A write got no answer, and may have been carried out.
-    pub fn doubt(&self, uid: &str) {
-        self.writes().in_doubt.insert(uid.to_owned());
-    }
-
-    /// Whether nothing was noted since a write got no answer.
-    #[must_use]
-    pub fn is_in_doubt(&self, uid: &str) -> bool {
-        self.writes().in_doubt.contains(uid)
-    }
-
-    /// Forgets every object for which `keep` is false.
-    pub fn retain(&self, keep: impl Fn(&str) -> bool) {
-        let mut writes = self.writes();
-        writes.confirmed.retain(|uid, _| keep(uid));
-        writes.in_doubt.retain(|uid| keep(uid));
-    }
-
-    fn writes(&self) -> MutexGuard<'_, Writes> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -11,6 +11,7 @@ mod undecodable;
 pub mod validation;
 pub mod wakes;
 pub mod watch;
+pub mod written;
 
 use tokio::sync::watch::Receiver;
 

@@ -5,6 +5,7 @@
 //! what comes of it is held against the run that nothing has happened to. `make test-faults` runs all of it, `make test` a
 //! sample.
 
+mod clock;
 mod disturbed;
 mod leaders;
 mod oracle;

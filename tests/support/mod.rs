@@ -14,3 +14,4 @@ pub mod requests;
 pub mod rules;
 pub mod scenario;
 pub mod target;
+pub mod wall_clock;

@@ -142,7 +142,10 @@ async fn write(
     let patch = json!({
         "apiVersion": <RollbackPolicy as kube::Resource>::api_version(&()),
         "kind": <RollbackPolicy as kube::Resource>::kind(&()),
-        "metadata": {"name": name, "uid": policy.metadata.uid},
+        // With the version, a status that somebody else has written meanwhile gets a conflict in place of one that does not follow it.
+        "metadata": {
+            "name": name, "uid": policy.metadata.uid, "resourceVersion": policy.metadata.resource_version,
+        },
         "status": status,
     });
     let objects: Api<PartialObjectMeta<RollbackPolicy>> =
@@ -156,6 +159,9 @@ async fn write(
     context.metrics.status_written();
     let source = match written {
         Ok(Ok(_)) => return Ok(()),
+        Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
+            return Err(Retryable::Contested { namespace, name });
+        }
         Ok(Err(error)) => Some(Box::new(error)),
         Err(_) => None,
     };
@@ -169,9 +175,14 @@ async fn write(
 #[expect(clippy::needless_pass_by_value, reason = "the signature is kube's")]
 fn try_again(_: Arc<Guarded>, error: &Retryable, context: Arc<Context>) -> Action {
     context.metrics.retried();
-    tracing::warn!(
-        error = chain(error),
-        "a reconcile failed; it is tried again"
-    );
+    if let Retryable::Contested { .. } = error {
+        // The watch tells of it, most often before the pause is over.
+        tracing::debug!(error = chain(error), "a status is made anew");
+    } else {
+        tracing::warn!(
+            error = chain(error),
+            "a reconcile failed; it is tried again"
+        );
+    }
     Action::requeue(RETRY_PAUSE.mul_f64(rand::random_range(0.5..1.0)))
 }
