@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 const PATTERN: &str = "^([0-9]{1,7}(ms|s|m)|[0-9]{1,5}h){1,4}$";
 
 /// The shortest time that is too long to be written with five digits of hours.
-const LIMIT: time::Duration = time::Duration::from_secs(100_000 * 3600);
+const LIMIT: time::Duration = time::Duration::from_hours(100_000);
 
 /// The rule that the duration in `field` is between two others.
 pub(super) fn between(field: &str, shortest: &str, longest: &str) -> Rule {
