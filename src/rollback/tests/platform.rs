@@ -61,6 +61,8 @@ pub struct State {
     pub fleet: Fleet,
     /// How far reads lag behind.
     pub lag: Duration,
+    /// How far reads of what is live lag behind that.
+    pub live_lag: Duration,
     /// How the next calls to roll back are answered; `Told` when none is left.
     pub answers: VecDeque<Answer>,
     /// How the next calls to stop automatic deploys are answered, among `Told`, `Lost`, `Unheard`, `Refused` and `NotSent`.
@@ -87,6 +89,7 @@ impl Platform {
             state: Mutex::new(State {
                 fleet: Fleet::new(names),
                 lag: Duration::ZERO,
+                live_lag: Duration::ZERO,
                 answers: VecDeque::new(),
                 stops: VecDeque::new(),
                 fates: VecDeque::new(),
@@ -208,7 +211,7 @@ fn nothing_live() -> PlatformError {
 impl Operations for Platform {
     fn release(&self, _: Instant) -> BoxFuture<'_, Result<Release, PlatformError>> {
         async move {
-            let read = |state: &mut State| release(state.fleet.seen(state.lag));
+            let read = |state: &mut State| release(state.fleet.seen(state.lag + state.live_lag));
             self.read(read).await?.ok_or_else(nothing_live)
         }
         .boxed()

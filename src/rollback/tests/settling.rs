@@ -199,6 +199,13 @@ fn a_return_to_something_else_is_not_the_attempts_own() {
     let live = format!("4 return v9 live 12:01, {BEFORE_REPLACED}");
     assert_settled(&[
         ("going", Some("api-3"), &list, "open 91", "absent"),
+        (
+            "no return, but built from the same",
+            Some("api-3"),
+            &format!("4 deploy v1 going 12:01, {BEFORE}"),
+            "open 91",
+            "absent",
+        ),
         ("live", Some("api-3"), &live, "open 91", "superseded api-4"),
     ]);
 }
@@ -242,6 +249,11 @@ fn a_list_that_cannot_be_the_whole_truth_settles_nothing() {
             "without what failed",
             newest,
             format!("{own}, 1 deploy v1 live 10:00"),
+        ),
+        (
+            "without what failed, below the newest on record",
+            Some("api-4"),
+            format!("5 {}, 4 deploy v3 failed 11:55", &own[2..]),
         ),
         (
             "without what failed, lost",

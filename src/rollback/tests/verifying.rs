@@ -2,9 +2,10 @@
 
 use super::{
     fleet::Fate,
-    platform::Answer,
+    platform::{Answer, Platform},
+    points::{Point, step},
     samples::seconds,
-    world::{Process, Stop, World},
+    world::{Process, SEND_WITHIN, Stop, World},
 };
 use crate::{
     api::{RollbackState, StepState},
@@ -86,8 +87,29 @@ async fn a_rollout_that_fails_or_that_a_person_cancels_fails_the_rollback() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_still_shows_what_was_live_before_is_waited_for() {
+async fn a_newer_deploy_at_any_moment_is_never_taken_for_what_was_brought_back() {
+    let points = run(|_| ()).await.points.count();
+    for point in 1..points {
+        let world = World::new(&["api"]);
+        let stop = world.disturb(&Process::first(), point, deploy).await;
+        assert_eq!((stop, world.fault()), (Stop::Ended, None), "{point}");
+        // Just before the call it is too late to be seen, and is what was rolled back. Once the checks have passed it is none of
+        // this attempt's business any more.
+        let passed = !world.checks.passed_on.lock().unwrap().is_empty();
+        let expected = if passed || world.platform.is_back("api") {
+            RollbackState::Verified
+        } else {
+            RollbackState::Superseded
+        };
+        assert_eq!(world.state(), Some(expected), "{point}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_platform_that_still_shows_what_was_live_before_is_waited_for() {
     let world = run(|world| world.platform.now().lag = seconds(50)).await;
+    assert_ended(&world, RollbackState::Verified, "the checks pass");
+    let world = run(|world| world.platform.now().live_lag = seconds(40)).await;
     assert_ended(&world, RollbackState::Verified, "the checks pass");
 }
 
@@ -137,4 +159,26 @@ async fn a_call_without_an_answer_is_settled_by_the_platform_and_never_made_agai
             assert_eq!(world.calls("api"), 1, "{answer:?}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_successor_waits_for_a_call_that_was_made_and_shows_as_late_as_can_be() {
+    let world = World::new(&["api"]);
+    world.platform.now().answers.push_back(Answer::Late(60));
+    let first = Process::first();
+    let mut pass = world.pass(&first).unwrap();
+    let mut until = async |point| {
+        while world.points.last() != Some(point) {
+            assert!(step(&mut pass).await.is_none());
+        }
+    };
+    until(Point::AfterWrite).await;
+    world.elapse(SEND_WITHIN).await;
+    until(Point::BeforeChange).await;
+    world.elapse(Platform::SENDS_WITHIN).await;
+    until(Point::AfterChange).await;
+    drop(pass);
+    assert_eq!(world.run(&Process::second()).await, Stop::Ended);
+    let found = (world.state(), world.fault());
+    assert_eq!(found, (Some(RollbackState::Verified), None));
 }
