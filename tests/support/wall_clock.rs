@@ -24,7 +24,8 @@ impl WallClock {
         let Some(library) = libraries.into_iter().find(|library| library.exists()) else {
             // Past the harness, which keeps what a passing test prints to itself.
             let told = "SKIPPED: a test with a wall clock that is set; libfaketime is not here: Debian: `apt install faketime`";
-            writeln!(std::io::stderr(), "{told}").unwrap();
+            let mut terminal = std::io::stderr();
+            writeln!(terminal, "{told}").unwrap();
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
