@@ -8,6 +8,7 @@ use std::{error::Error, process::ExitCode};
 mod bare;
 mod chain;
 mod cost;
+mod crowd;
 mod decision;
 mod engine;
 mod fleet;
@@ -15,24 +16,30 @@ mod lateness;
 mod metrics;
 mod plumbline;
 mod process;
+mod reaction;
+mod recovery;
 mod role;
+mod rounds;
 mod table;
 mod target;
 
-#[path = "../../tests/support/control_plane.rs"]
+#[path = "../../tests/support/mod.rs"]
 #[allow(
     dead_code,
+    unused_imports,
     clippy::doc_markdown,
     clippy::unwrap_used,
-    reason = "the tests' own control plane, where a panic is the way to fail and more of it is used"
+    reason = "what the tests share, where a panic is the way to fail and more of it is used"
 )]
-mod control_plane;
+mod support;
 
 /// Any way in which a measurement can break.
 type Broken = Box<dyn Error + Send + Sync>;
 
 /// What can be measured, in the order in which it is.
-const SUBJECTS: [&str; 5] = ["cost", "lateness", "chain", "decision", "fleet"];
+const SUBJECTS: [&str; 8] = [
+    "cost", "lateness", "chain", "decision", "reaction", "recovery", "crowd", "fleet",
+];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -64,6 +71,9 @@ async fn measure(named: impl Iterator<Item = &String>) -> Result<(), Broken> {
             "lateness" => lateness::measure().await?,
             "chain" => chain::measure().await?,
             "decision" => decision::measure()?,
+            "reaction" => reaction::measure().await?,
+            "recovery" => recovery::measure().await?,
+            "crowd" => crowd::measure().await?,
             "fleet" => fleet::measure().await?,
             other => return Err(format!("{other} is none of {}", SUBJECTS.join(", ")).into()),
         }

@@ -66,6 +66,16 @@ pub fn ratio(value: f64) -> String {
     format!("{value:.2}")
 }
 
+/// A whole number.
+pub fn count(value: f64) -> String {
+    format!("{value}")
+}
+
+/// Seconds, as they are.
+pub fn in_seconds(seconds: f64) -> String {
+    format!("{seconds:.2} s")
+}
+
 /// Seconds, as milliseconds.
 pub fn milliseconds(seconds: f64) -> String {
     format!("{:.1} ms", seconds * 1e3)

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod control_plane;
 pub mod controller;
+pub mod crowd;
 pub mod description;
 pub mod eventually;
 pub mod hostile;
@@ -14,3 +15,4 @@ pub mod requests;
 pub mod rules;
 pub mod scenario;
 pub mod target;
+pub mod world;
