@@ -1,10 +1,15 @@
 //! From the request that makes a check fail to the call that brings the last known good release back.
 
+use std::time::Duration;
+
 use super::{
     Broken,
     rounds::{self, ROUNDS, median_and_worst, seconds},
     table::{Table, milliseconds, note},
 };
+
+/// Time between two runs.
+const INTERVAL: Duration = Duration::from_secs(5);
 
 /// What may go by beside the run.
 const GOAL: f64 = 0.25;
@@ -12,7 +17,7 @@ const GOAL: f64 = 0.25;
 /// Measures it.
 pub async fn measure() -> Result<(), Broken> {
     note(&format!("reaction: {ROUNDS} bad releases"));
-    let rounds = rounds::all("1s").await?;
+    let rounds = rounds::all(INTERVAL, Duration::from_secs(1)).await?;
     let mut table = Table::new("From the verdict to the call");
     let (median, worst) = median_and_worst(&rounds, |round| seconds(round.failed, round.asked));
     table.tell(

@@ -1,10 +1,15 @@
 //! From a bad release that is live to the proof that the release before it is back.
 
+use std::time::Duration;
+
 use super::{
     Broken,
-    rounds::{self, INTERVAL, ROUNDS, Round, median_and_worst, seconds},
+    rounds::{self, ROUNDS, Round, median_and_worst, seconds},
     table::{Table, in_seconds, note},
 };
+
+/// Time between two runs.
+const INTERVAL: Duration = Duration::from_secs(10);
 
 /// One run finds it, and one proves that it is gone.
 const RUNS: u32 = 2;
@@ -12,8 +17,8 @@ const RUNS: u32 = 2;
 /// Measures it.
 pub async fn measure() -> Result<(), Broken> {
     note(&format!("recovery: {ROUNDS} bad releases"));
-    // As often as the checks run, so that a run has to find the release that the platform was not asked for.
-    let rounds = rounds::all(&format!("{}s", INTERVAL.as_secs())).await?;
+    // The platform is looked at as seldom as the checks run, so that nothing is found sooner than by a run.
+    let rounds = rounds::all(INTERVAL, INTERVAL).await?;
     let mut table = Table::new("From a bad release to the proof that it is gone");
     let mut tell = |figure: &str, taken: fn(&Round) -> f64| {
         let (median, worst) = median_and_worst(&rounds, taken);

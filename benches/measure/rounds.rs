@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use kube::{api::DynamicObject, runtime::wait::await_condition};
 use plumbline::simulator::{Bucket, DeployStatus, Limit};
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{
     Broken,
@@ -18,10 +18,10 @@ use super::{
 };
 
 /// How many. Each breaks a service and a validation of its own, so that each is the first incident of its kind.
-pub const ROUNDS: usize = 20;
+pub const ROUNDS: u32 = 20;
 
-/// Time between two runs of a validation.
-pub const INTERVAL: Duration = Duration::from_secs(5);
+/// How much longer the platform takes in each round than in the one before it.
+const STEP: Duration = Duration::from_millis(250);
 
 /// Longest time of one.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -41,10 +41,11 @@ pub struct Round {
     pub verified: Timestamp,
 }
 
-/// All rounds, with this time between two looks at the platform.
-pub async fn all(poll_interval: &str) -> Result<Vec<Round>, Broken> {
+/// All rounds, with this time between two runs of a validation, and between two looks at the platform.
+pub async fn all(interval: Duration, poll_interval: Duration) -> Result<Vec<Round>, Broken> {
     let settings = format!(
-        "platforms: {{render: {{url: RENDER, pollInterval: {poll_interval}, consistencyWindow: 1s}}}}"
+        "platforms: {{render: {{url: RENDER, pollInterval: {}s, consistencyWindow: 1s}}}}",
+        poll_interval.as_secs()
     );
     let scenario = Scenario::start_with(&settings).await;
     // What is measured here is how long the work takes, and not how long it has to wait for the budget of calls.
@@ -58,13 +59,26 @@ pub async fn all(poll_interval: &str) -> Result<Vec<Round>, Broken> {
     let world = World::of(scenario, &services).await;
     world.apply_policy(json!({})).await;
     for name in &names {
-        world.scenario.apply(name, world.spec(&[name])).await;
+        let mut spec = world.spec(&[name]);
+        spec["interval"] = json!(format!("{}s", interval.as_secs()));
+        spec["retryInterval"] = spec["interval"].clone();
+        world.scenario.apply(name, spec).await;
     }
     for name in &names {
         world.scenario.until_known_good(name).await;
     }
-    let mut rounds = Vec::with_capacity(ROUNDS);
-    for name in &names {
+    let mut rounds = Vec::new();
+    for (number, name) in (0..ROUNDS).zip(&names) {
+        // The end of a round falls on the monitor's seconds: from there all over the interval.
+        sleep(interval * number / ROUNDS).await;
+        let platform = STEP * (number + 1);
+        world.next_of(
+            name,
+            &[
+                (DeployStatus::UpdateInProgress, platform.as_secs_f64()),
+                (DeployStatus::Live, 0.0),
+            ],
+        );
         rounds.push(one(&world, name).await?);
     }
     Ok(rounds)
