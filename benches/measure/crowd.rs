@@ -10,10 +10,11 @@ use super::{
     table::{Table, count, in_seconds, note},
 };
 
-/// As in reality: 400 readings a minute and key.
+/// The budget of reality, 400 readings a minute and key, and intervals with which the work fits into it.
 const REAL: Tempo = Tempo {
-    settings: "platforms: {render: {url: RENDER, pollInterval: 1m, consistencyWindow: 30s}}",
+    settings: "platforms: {render: {url: RENDER, pollInterval: 2m, consistencyWindow: 30s}}",
     interval: "1m",
+    retry_interval: "30s",
     window: 60,
     patience: Duration::from_mins(10),
 };

@@ -35,6 +35,8 @@ pub struct Tempo {
     pub settings: &'static str,
     /// Time between two runs of a validation.
     pub interval: &'static str,
+    /// The same of one that fails.
+    pub retry_interval: &'static str,
     /// What Render counts calls by, in seconds; a minute in reality.
     pub window: u32,
     /// Longest time until all of them are somewhere.
@@ -73,6 +75,7 @@ impl Crowd {
         let apply = async |(number, name): (usize, &String)| {
             let mut spec = crowd.world.spec(&[name]);
             spec["interval"] = json!(tempo.interval);
+            spec["retryInterval"] = json!(tempo.retry_interval);
             spec["checks"][0]["failureThreshold"] = json!(2);
             spec["rollbackPolicyRef"]["name"] = json!(self::name(number % POLICIES));
             crowd.world.scenario.apply(name, spec).await;

@@ -10,6 +10,7 @@ const QUICK: Tempo = Tempo {
     settings: "controller: {sendWithin: 5s}\n\
          platforms: {render: {url: RENDER, timeout: 5s, pollInterval: 20s, consistencyWindow: 5s}}",
     interval: "10s",
+    retry_interval: "5s",
     window: 10,
     patience: Duration::from_mins(3),
 };
