@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::sleep;
 
 use super::{
-    Broken,
+    Broken, metrics,
     support::crowd::{BUDGET, Crowd, FAILING, FAILING_MORE, POLICIES, SIZE, Tempo},
     table::{Table, count, in_seconds, note},
 };
@@ -58,19 +59,27 @@ pub async fn measure() -> Result<(), Broken> {
     let before = crowd.world.rollbacks();
     let begun = Instant::now();
     crowd.ship_bad(FAILING_MORE);
-    crowd.allow(100).await;
     crowd.until_braked(FAILING_MORE).await;
     table.tell(
         format!("until the brake holds {} more", FAILING_MORE.len()),
         in_seconds(begun.elapsed().as_secs_f64()),
     );
+    // From here on nothing but the brake holds them.
+    crowd.allow(100).await;
+    sleep(Duration::from_secs(REAL.window.into())).await;
     let after = crowd.world.rollbacks() - before;
-    table.hold("rollbacks in that time", number(after)?, 0.0, count);
+    table.hold("rollbacks while it does", number(after)?, 0.0, count);
 
     let times: Vec<Timestamp> = render.requests().iter().map(|request| request.at).collect();
     let (mean, most) = per_minute(&times)?;
     table.tell("requests per minute, mean", count(mean.round()));
     table.tell("requests in one minute, the most", count(most));
+    let (_, metrics) = crowd.world.scenario.controller.get("/metrics").await?;
+    let held_back = metrics::sum(&metrics, "plumbline_platform_calls_total", "held_back");
+    table.tell(
+        "requests that were not made, as the budget was used up",
+        count(held_back),
+    );
     let refused = usize::try_from(render.refused())?;
     table.hold("answers with 429", number(refused)?, 0.0, count);
     table.print()

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, ops::Range, time::Duration};
 
 use futures::{StreamExt, stream};
 use kube::api::ListParams;
-use plumbline::simulator::{Bucket, Limit};
+use plumbline::{
+    api::RollbackPolicy,
+    simulator::{Bucket, Limit},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -86,12 +89,23 @@ impl Crowd {
         crowd
     }
 
-    /// Every policy allows so many rollbacks.
+    /// Every policy allows so many rollbacks. Waits until the controller knows.
     pub async fn allow(&self, rollbacks: usize) {
+        let policies = self.world.objects::<RollbackPolicy>();
         for number in 0..POLICIES {
             let budget =
                 json!({"guard": {"budget": {"max": rollbacks, "per": "1h"}}, "timeout": "2m"});
             self.world.apply_policy_named(&name(number), budget).await;
+            within(self.patience, "the policy to be known", async || {
+                let policy = policies.get(&name(number)).await.unwrap();
+                let known = policy.data["status"]["observedGeneration"].as_i64();
+                if known == policy.metadata.generation {
+                    Ok(())
+                } else {
+                    Err(policy)
+                }
+            })
+            .await;
         }
     }
 

@@ -15,6 +15,9 @@ const QUICK: Tempo = Tempo {
     patience: Duration::from_mins(3),
 };
 
+/// With nothing written for so long, nothing more is to come.
+const STILL: Duration = Duration::from_secs(2);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_hundred_on_one_key_those_that_fail_are_rolled_back_within_every_limit() {
     let crowd = Crowd::start(QUICK).await;
@@ -31,7 +34,9 @@ async fn of_two_hundred_on_one_key_those_that_fail_are_rolled_back_within_every_
     assert_eq!(crowd.world.rollbacks(), POLICIES * BUDGET);
 
     crowd.ship_bad(FAILING_MORE);
+    crowd.until_braked(FAILING_MORE).await;
     crowd.allow(100).await;
+    crowd.world.scenario.until_still(STILL).await;
     crowd.until_braked(FAILING_MORE).await;
     let told = message(&crowd.get(FAILING_MORE.start).await, "RolledBack");
     assert!(told.contains("of 200 validations turned bad"), "{told}");
