@@ -2,6 +2,7 @@
 
 mod approval;
 mod attribution;
+mod conflict;
 mod faults;
 mod forgery;
 mod goals;

@@ -15,4 +15,5 @@ pub mod requests;
 pub mod rules;
 pub mod scenario;
 pub mod target;
+pub mod wall_clock;
 pub mod world;
