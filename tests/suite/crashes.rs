@@ -245,9 +245,8 @@ async fn run(workload: Workload, crash: Option<Crash>, expected: Option<&Value>)
     let mut events = BTreeMap::new();
     for event in scenario.events() {
         if event["regarding"]["kind"] == "DeploymentValidation" {
-            *events
-                .entry(format!("{} {}", event["reason"], event["note"]))
-                .or_default() += 1;
+            let told = format!("{} {}", word(&event, "reason"), word(&event, "note"));
+            *events.entry(told).or_default() += 1;
         }
     }
     let ended = Ended {
@@ -264,11 +263,14 @@ async fn run(workload: Workload, crash: Option<Crash>, expected: Option<&Value>)
     ended
 }
 
+fn word<'a>(told: &'a Value, key: &str) -> &'a str {
+    told[key].as_str().unwrap_or_default()
+}
+
 fn said(scenario: &Scenario) -> Vec<String> {
     let words = |object: &Value| {
         let told = condition(object, "RolledBack");
-        let word = |key: &str| told[key].as_str().unwrap_or_default().to_owned();
-        format!("{} {}", word("reason"), word("message"))
+        format!("{} {}", word(told, "reason"), word(told, "message"))
     };
     let versions = scenario.recorder.versions();
     let validations = versions
