@@ -335,11 +335,14 @@ type Edit = fn(&Disturbed);
 #[tokio::test(flavor = "multi_thread")]
 async fn every_edit_between_intent_and_call_that_speaks_against_the_call_keeps_it_from_being_made()
 {
-    let edits: [(&str, Edit); 4] = [
+    let edits: [(&str, Edit); 5] = [
         ("suspended", |it| {
             it.merge("dv", r#"{"spec": {"suspend": true}}"#);
         }),
         ("edited", |it| it.merge("dv", r#"{"spec": {"soak": "2s"}}"#)),
+        ("deleted", |it| {
+            it.kubectl(&["delete", "dv", "shop", "--wait=false"], None);
+        }),
         ("a dry run", |it| {
             it.merge("rbp", r#"{"spec": {"mode": "DryRun"}}"#);
         }),
