@@ -30,7 +30,7 @@ build: ## The release binary, target/release/plumbline
 	cargo build --release --locked
 
 .PHONY: bench
-bench: cluster-programs ## What a check, a run and a fleet cost, in 13 minutes: docs/benchmarks.md; BENCH=cost measures that alone
+bench: cluster-programs ## What a check, a run, a rollback and a fleet cost, in half an hour: docs/benchmarks.md; BENCH=cost measures that alone
 	cargo bench --locked --bench measure -- $(BENCH)
 
 .PHONY: fmt
@@ -56,7 +56,7 @@ suite: cluster-programs services ## The Rust tests; most of them wait for someth
 	cargo test --locked -- --test-threads=$(TEST_THREADS)
 
 .PHONY: test-faults
-test-faults: cluster-programs ## Kills the controller at every mutation that it sends, in about 20 minutes; `make test` runs a sample
+test-faults: cluster-programs services ## Kills the controller at every mutation that it sends, in about 20 minutes; `make test` runs a sample
 	PLUMBLINE_CRASHES=$(or $(CRASHES),all) cargo test --locked --test suite -- --nocapture crashes::a_controller
 
 .PHONY: deny

@@ -17,11 +17,10 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::{
-    Broken,
-    control_plane::ControlPlane,
-    metrics,
+    Broken, metrics,
     plumbline::{BINARY, Controller},
     process::Memory,
+    support::control_plane::ControlPlane,
     table::{Table, mebibytes, microseconds, note},
     target,
 };

@@ -1,13 +1,14 @@
 //! What the engine and the controller cost: `make bench` prints it. See docs/benchmarks.md.
 //!
 //! Every figure is a ratio between processes that run side by side, a count, or a size, never a time alone: a machine that
-//! does something else makes both sides of a ratio slower. A decision is the exception: it is held to a time.
+//! does something else makes both sides of a ratio slower. A decision and a rollback are the exceptions: they are held to times.
 
 use std::{error::Error, process::ExitCode};
 
 mod bare;
 mod chain;
 mod cost;
+mod crowd;
 mod decision;
 mod engine;
 mod fleet;
@@ -15,24 +16,30 @@ mod lateness;
 mod metrics;
 mod plumbline;
 mod process;
+mod reaction;
+mod recovery;
 mod role;
+mod rounds;
 mod table;
 mod target;
 
-#[path = "../../tests/support/control_plane.rs"]
+#[path = "../../tests/support/mod.rs"]
 #[allow(
     dead_code,
+    unused_imports,
     clippy::doc_markdown,
     clippy::unwrap_used,
-    reason = "the tests' own control plane, where a panic is the way to fail and more of it is used"
+    reason = "what the tests share, where a panic is the way to fail and more of it is used"
 )]
-mod control_plane;
+mod support;
 
 /// Any way in which a measurement can break.
 type Broken = Box<dyn Error + Send + Sync>;
 
 /// What can be measured, in the order in which it is.
-const SUBJECTS: [&str; 5] = ["cost", "lateness", "chain", "decision", "fleet"];
+const SUBJECTS: [&str; 8] = [
+    "cost", "lateness", "chain", "decision", "reaction", "recovery", "crowd", "fleet",
+];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -47,7 +54,7 @@ async fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(broken) => {
-            eprintln!("the measurement broke: {broken}");
+            eprintln!("{broken}");
             ExitCode::FAILURE
         }
     }
@@ -58,15 +65,32 @@ async fn measure(named: impl Iterator<Item = &String>) -> Result<(), Broken> {
     if subjects.is_empty() {
         subjects.extend(SUBJECTS);
     }
+    if let Some(other) = subjects.iter().find(|name| !SUBJECTS.contains(name)) {
+        return Err(format!("{other} is none of {}", SUBJECTS.join(", ")).into());
+    }
+    // What is wrong with one says nothing about the others.
+    let mut wrong = Vec::new();
     for subject in subjects {
-        match subject {
-            "cost" => cost::measure().await?,
-            "lateness" => lateness::measure().await?,
-            "chain" => chain::measure().await?,
-            "decision" => decision::measure()?,
-            "fleet" => fleet::measure().await?,
-            other => return Err(format!("{other} is none of {}", SUBJECTS.join(", ")).into()),
+        if let Err(broken) = measure_one(subject).await {
+            wrong.push(format!("{subject}: {broken}"));
         }
     }
-    Ok(())
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(wrong.join("; ").into())
+    }
+}
+
+async fn measure_one(subject: &str) -> Result<(), Broken> {
+    match subject {
+        "cost" => cost::measure().await,
+        "lateness" => lateness::measure().await,
+        "chain" => chain::measure().await,
+        "decision" => decision::measure(),
+        "reaction" => reaction::measure().await,
+        "recovery" => recovery::measure().await,
+        "crowd" => crowd::measure().await,
+        _ => fleet::measure().await,
+    }
 }

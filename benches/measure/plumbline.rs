@@ -12,8 +12,8 @@ use tokio::time::sleep;
 
 use super::{
     Broken,
-    control_plane::ControlPlane,
     process::{self, Memory},
+    support::control_plane::ControlPlane,
 };
 
 /// The binary.

@@ -8,6 +8,7 @@ use super::{Broken, process::load};
 pub struct Table {
     title: &'static str,
     rows: Vec<[String; 4]>,
+    missed: usize,
 }
 
 impl Table {
@@ -16,6 +17,7 @@ impl Table {
         Self {
             title,
             rows: Vec::new(),
+            missed: 0,
         }
     }
 
@@ -33,7 +35,10 @@ impl Table {
         goal: f64,
         shown: impl Fn(f64) -> String,
     ) {
-        let kept = if measured <= goal { "met" } else { "missed" };
+        // No number at all misses any goal.
+        let met = measured <= goal;
+        self.missed += usize::from(!met);
+        let kept = if met { "met" } else { "missed" };
         self.rows.push([
             figure.into(),
             shown(measured),
@@ -42,7 +47,7 @@ impl Table {
         ]);
     }
 
-    /// Prints it.
+    /// Prints it. An error if a goal was missed.
     pub fn print(&self) -> Result<(), Broken> {
         let mut out = stdout().lock();
         writeln!(out, "\n## {}\n", self.title)?;
@@ -52,7 +57,10 @@ impl Table {
             writeln!(out, "| {} |", row.join(" | "))?;
         }
         out.flush()?;
-        Ok(())
+        match self.missed {
+            0 => Ok(()),
+            missed => Err(format!("goals missed: {missed}").into()),
+        }
     }
 }
 
@@ -64,6 +72,16 @@ pub fn note(text: &str) {
 /// A ratio.
 pub fn ratio(value: f64) -> String {
     format!("{value:.2}")
+}
+
+/// A whole number.
+pub fn count(value: f64) -> String {
+    format!("{value}")
+}
+
+/// Seconds, as they are.
+pub fn in_seconds(seconds: f64) -> String {
+    format!("{seconds:.2} s")
 }
 
 /// Seconds, as milliseconds.

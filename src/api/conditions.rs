@@ -181,6 +181,8 @@ closed_set! {
         ReferenceNotPermitted,
         /// A check's address is denied by the egress rule.
         TargetNotAllowed,
+        /// An older validation with a policy names the same service.
+        TargetConflict,
         /// The platform refused the API key.
         CredentialsRejected,
         /// `RolledBack`: the checks pass on what was brought back.

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// hours, keep the CEL function `duration()`, which ends at 292 years, and our own arithmetic clear of overflow.
 const PATTERN: &str = "^([0-9]{1,7}(ms|s|m)|[0-9]{1,5}h){1,4}$";
 
+/// The shortest time that is too long to be written with five digits of hours.
+const LIMIT: time::Duration = time::Duration::from_hours(100_000);
+
 /// The rule that the duration in `field` is between two others.
 pub(super) fn between(field: &str, shortest: &str, longest: &str) -> Rule {
     Rule::new(format!(
@@ -94,7 +97,12 @@ impl FromStr for Duration {
             };
             rest = tail;
             if rest.is_empty() {
-                return Ok(Self(total));
+                // What is longer could be written, but not be read again.
+                return if total < LIMIT {
+                    Ok(Self(total))
+                } else {
+                    Err(invalid())
+                };
             }
         }
         Err(invalid())
@@ -175,6 +183,7 @@ mod tests {
             "99999999s",
             "99999999999999999999s",
             "100000h",
+            "99999h60m",
             "1d",
             "s",
             "1.5h",

@@ -1,5 +1,6 @@
 //! How a status is read: it may have been written by another version of the controller. Whatever of it does not fit is read
-//! as absent, and the next write says it anew, so that a status never makes its object unreadable.
+//! as absent, and the next write says it anew, so that a status never makes its object unreadable. What a `Rollback` has done is
+//! the exception: a record that was read in part would be taken for a whole one.
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
@@ -20,6 +21,11 @@ pub(super) fn if_it_fits<'de, D: Deserializer<'de>, T: DeserializeOwned>(
 ) -> Result<Option<T>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     Ok(T::deserialize(value).ok())
+}
+
+pub(super) fn text_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(value.as_str().unwrap_or_default().to_owned())
 }
 
 /// The items that fit.

@@ -61,6 +61,8 @@ use super::{Duration, RollbackStatus, bounds, date_time, duration::between};
     .message("a request has trigger Manual: Automatic is the controller's own"))]
 #[x_kube(validation = Rule::new("!has(self.plan) || (has(self.to) && has(self.validationRef.uid))")
     .message("a plan needs to and validationRef.uid"))]
+#[x_kube(validation = Rule::new("!has(self.to) || !has(self.to.release) || !has(self.from) || !has(self.from.release) || self.to.release != self.from.release")
+    .message("to.release must be another release than from.release"))]
 pub struct RollbackSpec {
     /// The validation whose release is rolled back, in this object's own namespace.
     #[x_kube(validation = unchanging())]
@@ -145,10 +147,14 @@ pub enum RollbackCause {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReleaseReference {
-    /// Identity of the release.
-    #[schemars(length(min = 1, max = 128))]
+    /// Identity of the release: letters, digits and `-_.:`, at most 128.
+    #[schemars(
+        length(min = 1, max = 128),
+        regex(pattern = r"^[a-zA-Z0-9][-_.:a-zA-Z0-9]*$")
+    )]
     pub release: String,
-    /// The deploy of each service. Written by the controller.
+    /// The deploy of each service. In `from` written by the controller; in `to` needed only for a release that
+    /// `status.lastKnownGood` and `status.candidates` of the validation do not name, and then for every service.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub services: Vec<ServiceDeploy>,
@@ -159,10 +165,16 @@ pub struct ReleaseReference {
 #[serde(rename_all = "camelCase")]
 pub struct ServiceDeploy {
     /// The service, as the validation names it.
-    #[schemars(length(max = 64))]
+    #[schemars(
+        length(min = 1, max = 64),
+        regex(pattern = r"^[a-zA-Z0-9]([-_.a-zA-Z0-9]*[a-zA-Z0-9])?$")
+    )]
     pub name: String,
     /// Id of the deploy on the platform.
-    #[schemars(length(max = 128))]
+    #[schemars(
+        length(min = 1, max = 128),
+        regex(pattern = r"^[a-zA-Z0-9][-_.:a-zA-Z0-9]*$")
+    )]
     pub deploy_id: String,
     /// What it was built from: a commit, or an image's digest or reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]

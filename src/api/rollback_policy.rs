@@ -4,7 +4,7 @@
     reason = "the attribute printcolumn is meant to be repeated"
 )]
 
-use kube::{CustomResource, KubeSchema};
+use kube::{CustomResource, KubeSchema, core::Rule};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -125,30 +125,49 @@ impl Default for RollbackTrigger {
     }
 }
 
-/// Steps for each class of failure; one that is left out has the default. At most 4 each.
+/// Steps for each class of failure; one that is left out has the default. At most 4 each: a tier once, and a step for every
+/// service last, since what comes after it would find nothing to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Strategies {
     /// Checks of the areas config, api, worker, external, performance and security failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4))]
+    #[x_kube(validation = each_service_once())]
     pub application: Vec<StrategyStep>,
     /// Checks of the areas platform and storage failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4))]
+    #[x_kube(validation = each_service_once())]
     pub infrastructure: Vec<StrategyStep>,
     /// Checks of the area database failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4))]
+    #[x_kube(validation = each_service_once())]
     pub database: Vec<StrategyStep>,
     /// Checks of the area monitoring failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4))]
+    #[x_kube(validation = each_service_once())]
     pub monitoring: Vec<StrategyStep>,
     /// Checks of more than one class failed. Default: the steps of the others, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4))]
+    #[x_kube(validation = each_service_once())]
     pub complete: Vec<StrategyStep>,
+}
+
+/// The rule that no step is without effect, since an earlier one has taken its services.
+fn each_service_once() -> Rule {
+    let same_tier = "has(other.platform.tier) == has(step.platform.tier) \
+        && (!has(step.platform.tier) || other.platform.tier == step.platform.tier)";
+    let last = "self[size(self) - 1].platform";
+    Rule::new(format!(
+        "self.exists(step, !has(step.platform)) || (\
+        self.all(step, self.exists_one(other, {same_tier})) \
+        && (self.all(step, has(step.platform.tier)) || !has({last}.tier)))"
+    ))
+    .message("a tier is named once, and a step without one comes last: it takes every service")
 }
 
 /// One step. Exactly one kind: `platform`.
@@ -206,7 +225,11 @@ pub enum RollbackGoal {
 pub struct Verification {
     /// Names of checks, at most 50. Default: every critical check.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50), inner(length(min = 1, max = 63)), extend("x-kubernetes-list-type" = "set"))]
+    #[schemars(
+        length(max = 50),
+        inner(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")),
+        extend("x-kubernetes-list-type" = "set")
+    )]
     pub checks: Vec<String>,
     /// How long they may take to pass once the platform says that the goal is live, 10s to 3h. Default 5m.
     #[serde(default = "five_minutes")]

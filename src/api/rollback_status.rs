@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Condition, ReleaseReference, bounds, date_time,
-    lenient::{fitting, generation, generation_or_never, if_it_fits, never_observed},
+    lenient::{fitting, generation, generation_or_never, if_it_fits, never_observed, text_or_none},
 };
 
 /// How the attempt, or the request, goes. Written by the controller only.
@@ -27,18 +27,11 @@ pub struct RollbackStatus {
     #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
     /// Where it stands, in one word.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "if_it_fits"
-    )]
+    // With a state or a step that is not known, nothing is known of what was done: the record cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<RollbackState>,
     /// What was done for each service.
-    #[serde(
-        default,
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "fitting"
-    )]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["service"]))]
     pub steps: Vec<StepStatus>,
     /// The release that it brought about.
@@ -81,7 +74,11 @@ pub struct RollbackStatus {
     #[schemars(schema_with = "date_time")]
     pub finished_at: Option<Timestamp>,
     /// Why it stands where it does, for people.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "String::is_empty",
+        deserialize_with = "text_or_none"
+    )]
     #[schemars(length(max = 1024))]
     pub message: String,
 }
@@ -299,4 +296,42 @@ pub struct LastRollback {
     pub name: String,
     /// Where it stands.
     pub outcome: RollbackState,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(status: &Value) -> Option<RollbackStatus> {
+        serde_json::from_value(status.clone()).ok()
+    }
+
+    #[test]
+    fn a_record_is_not_read_where_what_was_done_is_not_known() {
+        let step = |state: &str| json!({"service": "api", "state": state});
+        assert!(
+            read(&json!({"state": "Issued", "steps": [step("Done"), step("Issued")]})).is_some()
+        );
+        assert_eq!(read(&json!({"state": "Paused"})), None);
+        assert_eq!(
+            read(&json!({"state": "Issued", "steps": [step("Done"), step("Paused")]})),
+            None
+        );
+        assert_eq!(read(&json!({"state": "Issued", "steps": "none"})), None);
+    }
+
+    #[test]
+    fn what_else_does_not_fit_is_read_as_absent() {
+        let status = json!({
+            "observedGeneration": "1", "conditions": [{"type": "Ready"}, 5], "message": 5, "issuedAt": "yesterday",
+            "result": [], "record": {}, "phase": "Done",
+        });
+        let absent = RollbackStatus {
+            observed_generation: -1,
+            ..RollbackStatus::default()
+        };
+        assert_eq!(read(&status), Some(absent));
+    }
 }

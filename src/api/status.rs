@@ -120,6 +120,10 @@ pub struct ObservedService {
     /// The service, as the spec names it.
     #[schemars(length(max = 64))]
     pub name: String,
+    /// Id of the service on the platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub service_id: Option<String>,
     /// Id of the live deploy on the platform.
     #[schemars(length(max = 128))]
     pub deploy_id: String,

@@ -21,7 +21,8 @@ use crate::{
     },
     clock,
     controllers::{
-        context::{Context, Present, Written},
+        claims::Claims,
+        context::{Context, Present},
         fleet::Fleet,
         metrics::Metrics as ControllerMetrics,
         policy,
@@ -29,6 +30,7 @@ use crate::{
         until,
         validation::{self, Rehearsals},
         wakes::{Wakes, Woken},
+        written::Written,
     },
     kubernetes::{
         attempts::RollbackLedger,
@@ -232,6 +234,7 @@ impl Parts {
             validations: validations_reader,
             policies: policies_reader,
             fleet: Fleet::default(),
+            claims: Claims::default(),
             rehearsals: Rehearsals::default(),
             wakes: wakes_of_controllers,
             secrets: Secrets::new(client.clone(), settings.controller.secrets_refresh.get()),

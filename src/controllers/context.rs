@@ -1,7 +1,7 @@
 //! What reconciles work with.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -10,26 +10,48 @@ use base64::Engine as _;
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Client, ResourceExt,
+    core::error_boundary::InvalidObject,
     runtime::reflector::{ObjectRef, Store},
 };
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use super::{
+    claims::Claims,
     fleet::Fleet,
     policy,
     rollback::{Flag, Locks, Opened, Records},
     validation,
     wakes::Wakes,
+    written::Written,
 };
 use crate::{
-    api::{ConditionType, DeploymentValidation, DeploymentValidationStatus, RollbackPolicy},
-    checks::{net::Network, reference::Reference},
+    api::{DeploymentValidation, RollbackPolicy},
+    checks::{net::Network, reference::Reference, verdict::printable},
     kubernetes::{events::Events, secrets::Secrets},
     monitor::Monitor,
     platforms::Hub,
     rollback::{Executor, ledger::AttemptLedger},
 };
+
+/// Why an object that another one names cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Missing {
+    /// There is none.
+    #[error("does not exist in this namespace")]
+    Absent,
+    /// It was stored under another schema and does not decode now; why.
+    #[error("does not fit its schema; apply it anew: {0}")]
+    Undecodable(String),
+}
+
+impl Missing {
+    /// What is wrong with an object that does not decode.
+    #[must_use]
+    pub fn undecodable(invalid: &InvalidObject) -> Self {
+        Self::Undecodable(printable(&invalid.error, 256))
+    }
+}
 
 /// What reconciles of a validation work with.
 pub struct Context {
@@ -53,7 +75,7 @@ pub struct Context {
     pub executor: Executor,
     /// The records that exist, as far as the watch and our own writes have told.
     pub records: Records,
-    /// The records that this process has created and not written to since.
+    /// The records that this process has created.
     pub opened: Opened,
     /// Set once every record was listed: before, nothing is decided.
     pub records_listed: Flag,
@@ -67,6 +89,8 @@ pub struct Context {
     pub policies: Store<policy::Guarded>,
     /// How the validations are, all of them.
     pub fleet: Fleet,
+    /// Which of them may have which services rolled back.
+    pub claims: Claims,
     /// Whether the last known good releases could be gone back to.
     pub rehearsals: validation::Rehearsals,
     /// Asks the controllers for a look.
@@ -89,19 +113,19 @@ pub struct Context {
 
 impl Context {
     /// A validation, as the watch has told.
-    #[must_use]
-    pub fn validation(&self, namespace: &str, name: &str) -> Option<DeploymentValidation> {
+    pub fn validation(&self, namespace: &str, name: &str) -> Result<DeploymentValidation, Missing> {
         let reference = ObjectRef::<validation::Guarded>::new(name).within(namespace);
-        let guarded = self.validations.get(&reference)?;
-        guarded.0.as_ref().ok().cloned()
+        let guarded = self.validations.get(&reference).ok_or(Missing::Absent)?;
+        let decoded = guarded.0.as_ref().map_err(Missing::undecodable);
+        decoded.cloned()
     }
 
     /// A policy, as the watch has told.
-    #[must_use]
-    pub fn policy(&self, namespace: &str, name: &str) -> Option<RollbackPolicy> {
+    pub fn policy(&self, namespace: &str, name: &str) -> Result<RollbackPolicy, Missing> {
         let reference = ObjectRef::<policy::Guarded>::new(name).within(namespace);
-        let guarded = self.policies.get(&reference)?;
-        guarded.0.as_ref().ok().cloned()
+        let guarded = self.policies.get(&reference).ok_or(Missing::Absent)?;
+        let decoded = guarded.0.as_ref().map_err(Missing::undecodable);
+        decoded.cloned()
     }
 
     /// Names of the validations in `namespace` that name this policy, sorted.
@@ -125,6 +149,7 @@ impl Context {
     pub async fn forget(&self, uid: &str) {
         self.monitor.forget(uid).await;
         self.fleet.forget(uid);
+        self.wakes.validations(self.claims.forget(uid));
         self.rehearsals.forget(uid);
         self.written.retain(|known| known != uid);
     }
@@ -133,6 +158,7 @@ impl Context {
     pub async fn retain(&self, uids: HashSet<String>) {
         self.written.retain(|known| uids.contains(known));
         self.fleet.retain(&uids);
+        self.wakes.validations(self.claims.retain(&uids));
         self.rehearsals.retain(|known| uids.contains(known));
         self.monitor.retain(uids).await;
     }
@@ -148,84 +174,6 @@ impl Context {
         }
         let digest = digest.finalize();
         base64::engine::general_purpose::STANDARD_NO_PAD.encode(&digest[..16])
-    }
-}
-
-/// The newest status written of each object.
-#[derive(Debug, Default)]
-pub struct Written(Mutex<Writes>);
-
-#[derive(Debug, Default)]
-struct Writes {
-    confirmed: HashMap<String, (u64, DeploymentValidationStatus)>,
-    in_doubt: HashSet<String>,
-}
-
-impl Written {
-    /// The newer of what was written of the object `uid` and what the watch has of it.
-    #[must_use]
-    pub fn newest(
-        &self,
-        uid: &str,
-        resource_version: Option<&str>,
-        watched: Option<&DeploymentValidationStatus>,
-    ) -> DeploymentValidationStatus {
-        let confirmed = &mut self.writes().confirmed;
-        let watched_version = resource_version.and_then(|version| version.parse::<u64>().ok());
-        match confirmed.get(uid) {
-            Some((version, status))
-                if watched_version.is_some_and(|watched| watched < *version) =>
-            {
-                status.clone()
-            }
-            known => {
-                if known.is_some() {
-                    confirmed.remove(uid);
-                }
-                let mut status = watched.cloned().unwrap_or_default();
-                // Another manager's conditions are its own: they stay, and are no reason to write.
-                status
-                    .conditions
-                    .retain(|condition| condition.type_ != ConditionType::Other);
-                status
-            }
-        }
-    }
-
-    /// Notes what the API server was told, or says, to have at `resource_version`.
-    pub fn note(
-        &self,
-        uid: &str,
-        resource_version: Option<&str>,
-        status: DeploymentValidationStatus,
-    ) {
-        let mut writes = self.writes();
-        writes.in_doubt.remove(uid);
-        if let Some(version) = resource_version.and_then(|version| version.parse().ok()) {
-            writes.confirmed.insert(uid.to_owned(), (version, status));
-        }
-    }
-
-    /// A write got no answer, and may have been carried out.
-    pub fn doubt(&self, uid: &str) {
-        self.writes().in_doubt.insert(uid.to_owned());
-    }
-
-    /// Whether nothing was noted since a write got no answer.
-    #[must_use]
-    pub fn is_in_doubt(&self, uid: &str) -> bool {
-        self.writes().in_doubt.contains(uid)
-    }
-
-    /// Forgets every object for which `keep` is false.
-    pub fn retain(&self, keep: impl Fn(&str) -> bool) {
-        let mut writes = self.writes();
-        writes.confirmed.retain(|uid, _| keep(uid));
-        writes.in_doubt.retain(|uid| keep(uid));
-    }
-
-    fn writes(&self) -> MutexGuard<'_, Writes> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

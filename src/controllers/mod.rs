@@ -1,14 +1,17 @@
 //! One folder per kind, with its stages.
 
+pub mod claims;
 pub mod context;
 pub mod fleet;
 pub mod metrics;
 pub mod outcome;
 pub mod policy;
 pub mod rollback;
+mod undecodable;
 pub mod validation;
 pub mod wakes;
 pub mod watch;
+pub mod written;
 
 use tokio::sync::watch::Receiver;
 

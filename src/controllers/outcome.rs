@@ -60,6 +60,22 @@ pub enum Retryable {
         /// Why.
         source: Box<LedgerError>,
     },
+    /// Somebody else has written to the object since it was read: it is looked at anew.
+    #[error("somebody else has written to {namespace}/{name} as well")]
+    Contested {
+        /// Namespace of the object.
+        namespace: String,
+        /// Name of the object.
+        name: String,
+    },
+    /// Another controller has told of a spec that the watch here has yet to tell of.
+    #[error("the watch is behind the status of {namespace}/{name}")]
+    Behind {
+        /// Namespace of the object.
+        namespace: String,
+        /// Name of the object.
+        name: String,
+    },
     /// The status could not be written.
     #[error("could not write the status of {namespace}/{name}")]
     WriteStatus {

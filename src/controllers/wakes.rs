@@ -67,6 +67,13 @@ impl Wakes {
         let _ = self.validations.send(Place::new(namespace, name));
     }
 
+    /// Asks for a look at each of these validations.
+    pub fn validations(&self, places: Vec<Place>) {
+        for place in places {
+            let _ = self.validations.send(place);
+        }
+    }
+
     /// Asks for a look at a rollback.
     pub fn rollback(&self, namespace: &str, name: &str) {
         let _ = self.rollbacks.send(Place::new(namespace, name));

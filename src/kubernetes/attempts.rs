@@ -108,7 +108,7 @@ impl RollbackLedger {
             }
         });
         let found = found.await?.map(decoded).transpose();
-        found.map_err(|problem| LedgerError::failed(name, problem))
+        found.map_err(|problem| LedgerError::unreadable(name, problem))
     }
 
     /// Who writes metadata and nothing else changes the version as well, and must not hold an attempt up however often it does: the
@@ -345,6 +345,18 @@ pub fn is_owned(owners: &[OwnerReference], spec: &RollbackSpec) -> bool {
         .any(|owner| owner.controller == Some(true) && Some(owner.uid.as_str()) == uid)
 }
 
+/// Whether an object with these `owners` may be one of the records that are asked for, as far as that can be told of one that
+/// does not decode.
+fn may_be_record(owners: &[OwnerReference], which: &Attempts<'_>) -> bool {
+    owners
+        .iter()
+        .filter(|owner| owner.controller == Some(true))
+        .any(|owner| match which {
+            Attempts::OfValidation(uid) => owner.uid == *uid,
+            Attempts::OfPolicy(_) => true,
+        })
+}
+
 /// The attempts that are asked for, oldest first.
 fn sorted(
     namespace: &str,
@@ -358,7 +370,10 @@ fn sorted(
             name: object.name_any(),
         };
         let owners = object.owner_references().to_vec();
-        let attempt = decoded(object).map_err(|problem| LedgerError::failed(&name, problem))?;
+        if !may_be_record(&owners, which) {
+            continue;
+        }
+        let attempt = decoded(object).map_err(|problem| LedgerError::unreadable(&name, problem))?;
         if which.include(&attempt.spec) && is_owned(&owners, &attempt.spec) {
             attempts.push(attempt);
         }

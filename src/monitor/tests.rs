@@ -50,6 +50,7 @@ impl ReleaseSource for Platform {
 fn release(id: &str) -> Release {
     Release::of(vec![LiveDeploy {
         name: "api".to_owned(),
+        service_id: None,
         deploy_id: id.to_owned(),
         version: None,
         live_since: None,

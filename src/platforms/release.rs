@@ -8,6 +8,9 @@ use sha2::{Digest, Sha256};
 pub struct LiveDeploy {
     /// The service, as the spec refers to it.
     pub name: String,
+    /// Id of the service on the platform, by which it is the same under whatever name and with whatever credentials. `None` when
+    /// it was read from a status that does not have it.
+    pub service_id: Option<String>,
     /// Id of the deploy. A platform gives an id once: what was live and was replaced comes back under another.
     pub deploy_id: String,
     /// What it was built from: a commit, an image's digest, or an image's reference. At most 256 bytes, printable.
@@ -57,6 +60,7 @@ mod tests {
     fn live(name: &str, deploy_id: &str) -> LiveDeploy {
         LiveDeploy {
             name: name.to_owned(),
+            service_id: None,
             deploy_id: deploy_id.to_owned(),
             version: None,
             live_since: None,

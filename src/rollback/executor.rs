@@ -58,7 +58,8 @@ pub enum Change<'a> {
 pub struct Executor {
     claimant: String,
     send_within: Duration,
-    /// Keys of attempts that this process has tried to begin: one whose record lost its status is not begun again.
+    /// Keys of attempts that this process has tried to begin, or has seen with a status: one whose record lost it is not begun
+    /// again.
     tried: Mutex<HashSet<String>>,
 }
 
@@ -89,6 +90,7 @@ impl Executor {
         surroundings: Surroundings<'_>,
     ) -> Result<(Attempt, Again), LedgerError> {
         let pause = surroundings.operations.poll_interval().min(FOLLOW_INTERVAL);
+        self.remember(&attempt);
         for _ in 0..MAX_TURNS {
             let turn = Turn {
                 executor: self,
@@ -96,12 +98,19 @@ impl Executor {
                 pause,
             };
             let (turned, again) = turn.take(attempt).await?;
+            self.remember(&turned);
             if again != Again::Now {
                 return Ok((turned, again));
             }
             attempt = turned;
         }
         Ok((attempt, Again::After(pause)))
+    }
+
+    fn remember(&self, attempt: &Attempt) {
+        if let (Some(plan), Some(_)) = (&attempt.spec.plan, attempt.status.state) {
+            self.try_once(plan);
+        }
     }
 
     fn has_tried(&self, plan: &RollbackPlan) -> bool {
@@ -171,7 +180,7 @@ impl Turn<'_> {
         watcher: &Watcher<'_>,
     ) -> Turned {
         let step = &plan.steps[place];
-        let newest = match self.survey(step).await {
+        let newest = match self.survey(&attempt, step).await {
             Ok(Obstacle::None { newest }) => newest,
             Ok(Obstacle::UnderWay(rollout)) => {
                 return watcher.adopt(attempt, place, &rollout).await;
@@ -231,7 +240,9 @@ impl Turn<'_> {
     }
 
     /// What stands in the way, before anything is recorded.
-    async fn survey(&self, step: &PlannedStep) -> Result<Obstacle, Stop> {
+    async fn survey(&self, attempt: &Attempt, step: &PlannedStep) -> Result<Obstacle, Stop> {
+        // A gate that stays shut would have the intent recorded and taken back with every pass.
+        self.permission(attempt).await?;
         let operations = self.surroundings.operations;
         let service = &step.service;
         let circumstances = operations.circumstances(service).await?;
@@ -302,12 +313,7 @@ impl Turn<'_> {
 
     /// Whether the rollback is still wanted, and what failed still live: both read anew.
     async fn confirm(&self, attempt: &Attempt, plan: &RollbackPlan) -> Result<(), Stop> {
-        match self.surroundings.gate.permits(attempt).await {
-            Ok(Permission::Granted) => {}
-            Ok(Permission::Withheld(why)) => return Err(Stop::Hold(why)),
-            Ok(Permission::Denied(why)) => return Err(Stop::End(Ending::not_issued(why))),
-            Err(error) => return Err(Stop::Hold(chain(&error))),
-        }
+        self.permission(attempt).await?;
         let release = self.surroundings.operations.release(Instant::now()).await?;
         record::unexpected(attempt, plan, &release).map_or(Ok(()), |other| {
             Err(Stop::End(Ending {
@@ -316,6 +322,15 @@ impl Turn<'_> {
                 why: other.to_string(),
             }))
         })
+    }
+
+    async fn permission(&self, attempt: &Attempt) -> Result<(), Stop> {
+        match self.surroundings.gate.permits(attempt).await {
+            Ok(Permission::Granted) => Ok(()),
+            Ok(Permission::Withheld(why)) => Err(Stop::Hold(why)),
+            Ok(Permission::Denied(why)) => Err(Stop::End(Ending::not_issued(why))),
+            Err(error) => Err(Stop::Hold(chain(&error))),
+        }
     }
 
     /// Keeps pushes from deploying by themselves, and makes sure of it: a platform that goes on with that would bring the

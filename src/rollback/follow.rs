@@ -73,7 +73,7 @@ impl Watcher<'_> {
         self.conclude(attempt, place, Ending::not_issued(why)).await
     }
 
-    /// Nobody knows whether anything was asked of the platform: every step is taken for asked.
+    /// Nobody knows whether anything was asked of the platform: every step is taken for asked, as late as can be.
     pub(super) async fn doubt(&self, attempt: Attempt) -> Turned {
         let mut status = attempt.status.clone();
         status.state = Some(RollbackState::Issued);
@@ -81,7 +81,7 @@ impl Watcher<'_> {
         status.steps = pending(self.plan);
         for step in &mut status.steps {
             step.state = StepState::Issued;
-            step.started_at = Some(attempt.created);
+            step.started_at = Some(self.moment().now);
         }
         let attempt = self.write(attempt, status).await?;
         Ok((attempt, Again::Now))

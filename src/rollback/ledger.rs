@@ -112,6 +112,14 @@ pub enum LedgerError {
     /// The record does not exist (any more): nothing was written.
     #[error("the record of attempt {0} is gone")]
     Gone(AttemptName),
+    /// The record was written under another schema: what was done by it cannot be told.
+    #[error("the record of attempt {name} does not fit its schema")]
+    Unreadable {
+        /// The attempt.
+        name: AttemptName,
+        /// What does not fit.
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// No answer came: it may have been written or not.
     #[error("it is not known whether the record of attempt {name} was written")]
     InDoubt {
@@ -134,6 +142,14 @@ impl LedgerError {
     /// The ledger refused or failed, because of `source`: nothing was written.
     pub fn failed(name: &AttemptName, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Failed {
+            name: name.clone(),
+            source: source.into(),
+        }
+    }
+
+    /// The record cannot be read, because of `source`.
+    pub fn unreadable(name: &AttemptName, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unreadable {
             name: name.clone(),
             source: source.into(),
         }

@@ -43,6 +43,8 @@ mod samples;
 pub mod schema;
 mod settle;
 mod surroundings;
+#[cfg(test)]
+mod tests;
 pub mod verify;
 
 pub use decision::{Decision, Inputs, Proposal, decide};

@@ -51,7 +51,7 @@ pub enum Next {
 ///
 /// A record without a status is either one that nobody has begun, or one whose status was lost. Only the process that
 /// recorded it, and has not tried before, knows which. A record with a status says what was asked: its next step may be begun
-/// by whoever succeeds in writing the intent to.
+/// by whoever succeeds in writing the intent to. One that does not fit the plan says nothing.
 #[must_use]
 pub fn next(
     attempt: &Attempt,
@@ -88,23 +88,25 @@ pub fn next(
         None => Next::Doubt,
         Some(state) if state.is_final() => Next::Nothing,
         Some(RollbackState::Verifying) => Next::Verify,
+        Some(_) if !fits(attempt, plan) => Next::Doubt,
         Some(_) => {
-            let undone = attempt
-                .status
-                .steps
-                .iter()
-                .position(|step| step.state != StepState::Done);
-            match undone {
-                None if attempt.status.steps.is_empty() => begin(0),
+            let steps = &attempt.status.steps;
+            let undone = steps.iter().position(|step| step.state != StepState::Done);
+            match undone.map(|place| (place, steps[place].state)) {
                 None => Next::Arrive,
-                Some(place) => match attempt.status.steps[place].state {
-                    StepState::Issued => Next::Settle(place),
-                    StepState::Accepted => Next::Follow(place),
-                    _ => begin(place),
-                },
+                Some((place, StepState::Issued)) => Next::Settle(place),
+                Some((place, StepState::Accepted)) => Next::Follow(place),
+                Some((place, StepState::Pending)) => begin(place),
+                Some(_) => Next::Doubt,
             }
         }
     }
+}
+
+/// Whether the steps on record are those of the plan.
+fn fits(attempt: &Attempt, plan: &RollbackPlan) -> bool {
+    let recorded = attempt.status.steps.iter().map(|step| &step.service);
+    recorded.eq(plan.steps.iter().map(|step| &step.service))
 }
 
 /// The steps of a plan before anything was done.

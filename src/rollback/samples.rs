@@ -90,6 +90,7 @@ pub fn deploys(text: &str) -> Vec<ServiceDeploy> {
 pub fn release_id(services: &str) -> String {
     let deploys = deploys(services).into_iter().map(|deploy| LiveDeploy {
         name: deploy.name,
+        service_id: None,
         deploy_id: deploy.deploy_id,
         version: None,
         live_since: None,
@@ -101,6 +102,7 @@ pub fn release_id(services: &str) -> String {
 pub fn live(services: &str, since: &str) -> ObservedRelease {
     let service = |deploy: ServiceDeploy| ObservedService {
         name: deploy.name,
+        service_id: None,
         deploy_id: deploy.deploy_id,
         version: None,
         since: Some(at(since)),

@@ -62,15 +62,15 @@ pub fn settle(
     if let Some(ours) = ours {
         return Settlement::Adopted(ours.clone());
     }
-    if let Some(live) = newer.iter().find(|rollout| rollout.phase == Phase::Live) {
-        return Settlement::Superseded(live.clone());
-    }
     let passed = moment.since(status.started_at.unwrap_or(created));
-    if passed > shown_within {
-        Settlement::Absent
-    } else {
+    if passed <= shown_within {
         // Times are whole seconds, and so may have passed a second less than it seems.
-        Settlement::Open(shown_within.saturating_sub(passed) + Duration::from_secs(1))
+        let left = shown_within.saturating_sub(passed) + Duration::from_secs(1);
+        return Settlement::Open(left);
+    }
+    match newer.iter().find(|rollout| rollout.phase == Phase::Live) {
+        Some(live) => Settlement::Superseded(live.clone()),
+        None => Settlement::Absent,
     }
 }
 

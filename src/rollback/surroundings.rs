@@ -27,7 +27,7 @@ pub struct Surroundings<'a> {
 
 /// Whether an attempt may ask something of the platform: read anew each time, never from a cache.
 pub trait Gate: Send + Sync {
-    /// Asked between the record of the intent and the call. An error means that it could not be told.
+    /// Asked before the intent is recorded, and once more between that and the call. An error means that it could not be told.
     fn permits<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, Result<Permission, GateError>>;
 }
 

@@ -77,6 +77,7 @@ struct Window {
 pub(super) struct Budgets {
     limits: BTreeMap<Bucket, Limit>,
     windows: HashMap<(Counted, Bucket), Window>,
+    refused: u64,
 }
 
 impl Default for Budgets {
@@ -94,6 +95,7 @@ impl Default for Budgets {
                 (Bucket::Writes, within(60, 30)),
             ]),
             windows: HashMap::new(),
+            refused: 0,
         }
     }
 }
@@ -101,6 +103,11 @@ impl Default for Budgets {
 impl Budgets {
     pub(super) fn limits(&self) -> &BTreeMap<Bucket, Limit> {
         &self.limits
+    }
+
+    /// How many calls found their window used up.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused
     }
 
     /// Sets a limit and starts all its windows anew.
@@ -135,6 +142,8 @@ impl Budgets {
         let allowed = window.used < limit.calls;
         if allowed {
             window.used += 1;
+        } else {
+            self.refused += 1;
         }
         let left = window.ends.duration_since(now);
         Allowance {

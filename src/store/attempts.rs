@@ -30,10 +30,10 @@ const READ: &str = "SELECT * FROM attempts WHERE namespace = ?1 AND name = ?2";
 const ADVANCE: &str = "UPDATE attempts SET status = ?5, version = version + 1 \
     WHERE namespace = ?1 AND name = ?2 AND uid = ?3 AND version = ?4";
 
-// What else the spec holds stays as it was written, by whichever version of this program.
+// What says the same changes nothing. What else the spec holds stays as it was written, by whichever version of this program.
 const APPROVE: &str = "UPDATE attempts SET spec = json_set(spec, '$.approved', json(?3)), \
     generation = generation + 1, version = version + 1 \
-    WHERE namespace = ?1 AND name = ?2";
+    WHERE namespace = ?1 AND name = ?2 AND coalesce(json_extract(spec, '$.approved'), 0) <> json_extract(?3, '$')";
 
 const REMOVE: &str =
     "DELETE FROM attempts WHERE namespace = ?1 AND name = ?2 AND uid = ?3 AND version = ?4";
@@ -319,7 +319,7 @@ fn decoded(row: &SqliteRow) -> Result<Attempt, LedgerError> {
             status: serde_json::from_str(&text("status")?).map_err(unreadable("status"))?,
         })
     };
-    attempt().map_err(|problem: Undecodable| LedgerError::failed(&name, problem))
+    attempt().map_err(|problem: Undecodable| LedgerError::unreadable(&name, problem))
 }
 
 fn unreadable<E: Into<Box<dyn Error + Send + Sync>>>(

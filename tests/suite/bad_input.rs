@@ -2,11 +2,15 @@
 //! notices.
 
 mod corpus;
+mod generated;
 mod hostile_targets;
 mod names;
+mod rollbacks;
 mod row;
+mod schema;
 mod secrets;
 mod stored;
+mod stored_rollbacks;
 
 use std::{
     collections::HashMap,
@@ -21,7 +25,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use self::row::{Row, create, hold, reject};
+use self::row::{Kind, Row, create, hold, reject};
 use crate::support::{
     controller::{Controller, Options},
     eventually::within,
@@ -103,6 +107,7 @@ async fn bad_input_is_refused_or_rejected_and_its_neighbours_stay_on_schedule() 
 
     hold(
         &scenario,
+        Kind::Validation,
         &spec,
         &corpus::rows(forbidden.port, &target.url()),
     )
@@ -267,7 +272,7 @@ async fn the_default_settings_let_no_check_at_this_machine_or_the_api_server() {
             reject("S12", field, url, "TargetNotAllowed", "the API server")
         }),
     );
-    hold(&scenario, &good_spec(&target), &rows).await;
+    hold(&scenario, Kind::Validation, &good_spec(&target), &rows).await;
     assert_eq!(target.requests(), 0, "a denied address was dialled");
     scenario.finish().await;
 }
@@ -281,11 +286,25 @@ async fn a_typo_that_is_not_refused_is_warned_of_and_a_good_object_warns_of_noth
         "metadata": {"name": "good"}, "spec": good_spec(&target),
     });
     let (client, namespace) = (&scenario.client, &scenario.namespace);
-    let answer = create(client, namespace, "Strict", object.to_string()).await;
+    let answer = create(
+        client,
+        namespace,
+        Kind::Validation,
+        "Strict",
+        object.to_string(),
+    )
+    .await;
     assert_eq!((answer.status, answer.warnings), (201, vec![]));
     object["metadata"]["name"] = json!("typo");
     object["spec"]["timout"] = json!("5s");
-    let answer = create(client, namespace, "Warn", object.to_string()).await;
+    let answer = create(
+        client,
+        namespace,
+        Kind::Validation,
+        "Warn",
+        object.to_string(),
+    )
+    .await;
     assert_eq!(answer.status, 201);
     assert_eq!(answer.warnings.len(), 1, "{:?}", answer.warnings);
     assert!(answer.warnings[0].contains("spec.timout"));

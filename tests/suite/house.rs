@@ -119,6 +119,27 @@ const RULES: &[Rule] = &[
         never: &["sqlx"],
     },
     Rule {
+        name: "the rollback never names the cluster",
+        of: &["rollback/"],
+        except: &[],
+        never: &[
+            "kube::",
+            "crate::kubernetes",
+            "crate::controllers",
+            "crate::monitor",
+        ],
+    },
+    Rule {
+        name: "nothing but the executor asks a platform for a change",
+        of: &[""],
+        except: &["platforms/", "simulator/", "rollback/executor.rs"],
+        never: &[
+            "operations.roll_back(",
+            "operations.deploy(",
+            "operations.stop_automatic_deploys(",
+        ],
+    },
+    Rule {
         name: "nothing but the simulator serves the simulator",
         of: &[""],
         except: &["simulator/", "cli/"],

@@ -2,6 +2,7 @@
 
 mod approval;
 mod attribution;
+mod conflict;
 mod faults;
 mod forgery;
 mod goals;
@@ -12,10 +13,11 @@ mod platform;
 mod policy;
 mod request;
 mod services;
-pub mod support;
 mod verification;
 
 use serde_json::{Value, json};
+
+pub use crate::support::world as support;
 
 use self::support::{BETTER, World, bad_then_back, moments, said};
 use crate::support::{eventually::eventually, scenario::condition};

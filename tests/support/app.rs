@@ -37,8 +37,8 @@ struct Served {
     broken: BTreeMap<(String, String), u16>,
     /// How long what was live before goes on serving.
     behind: Duration,
-    /// Requests by page and the commit that served it.
-    requests: BTreeMap<(String, String), usize>,
+    /// When requests were served, by page and the commit that served them.
+    requests: BTreeMap<(String, String), Vec<Timestamp>>,
 }
 
 impl App {
@@ -103,8 +103,14 @@ impl App {
 
     /// Requests for a page, of whatever service, that this commit has served so far.
     pub fn requests(&self, page: &str, commit: &str) -> usize {
+        self.served(page, commit).len()
+    }
+
+    /// When they were, oldest first.
+    pub fn served(&self, page: &str, commit: &str) -> Vec<Timestamp> {
         let subject = (page.to_owned(), commit.to_owned());
-        self.state().requests.get(&subject).copied().unwrap_or(0)
+        let state = self.state();
+        state.requests.get(&subject).cloned().unwrap_or_default()
     }
 
     /// A deploy of `commit` that is live at once; its id.
@@ -145,7 +151,8 @@ async fn page(
         told(&page).or_else(|| told(ANY)).copied().unwrap_or(200)
     });
     let commit = commit.map(|commit| commit.id.clone()).unwrap_or_default();
-    *state.requests.entry((page, commit)).or_default() += 1;
+    let served = state.requests.entry((page, commit)).or_default();
+    served.push(Timestamp::now());
     let status = StatusCode::from_u16(status).unwrap();
     let body = if status.is_success() {
         r#"{"status":"ok"}"#

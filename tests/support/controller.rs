@@ -18,6 +18,7 @@ pub struct Controller {
     child: Child,
     folder: tempfile::TempDir,
     listen: SocketAddr,
+    environment: Vec<(String, String)>,
 }
 
 /// How to start it.
@@ -66,12 +67,19 @@ impl Controller {
         fs::write(folder.path().join("kubeconfig"), kubeconfig).unwrap();
         fs::write(folder.path().join("settings.yaml"), &options.settings).unwrap();
         let listen = free_address();
-        let child = spawn(&folder, listen, options.namespace);
+        let environment = Vec::new();
+        let child = spawn(&folder, listen, options.namespace, &environment);
         Self {
             child,
             folder,
             listen,
+            environment,
         }
+    }
+
+    /// Variables that the next process starts with, and each one after it.
+    pub fn set_environment(&mut self, environment: Vec<(String, String)>) {
+        self.environment = environment;
     }
 
     /// Kills it, and starts another in its place with the same settings.
@@ -83,7 +91,7 @@ impl Controller {
     /// The same, and waits for nothing.
     pub fn relaunch(&mut self, namespace: &str) {
         self.kill();
-        self.child = spawn(&self.folder, self.listen, namespace);
+        self.child = spawn(&self.folder, self.listen, namespace, &self.environment);
     }
 
     /// SIGKILL.
@@ -168,7 +176,12 @@ impl Drop for Controller {
     }
 }
 
-fn spawn(folder: &tempfile::TempDir, listen: SocketAddr, namespace: &str) -> Child {
+fn spawn(
+    folder: &tempfile::TempDir,
+    listen: SocketAddr,
+    namespace: &str,
+    environment: &[(String, String)],
+) -> Child {
     let log = fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -188,6 +201,7 @@ fn spawn(folder: &tempfile::TempDir, listen: SocketAddr, namespace: &str) -> Chi
         .arg("--kubeconfig")
         .arg(folder.path().join("kubeconfig"))
         .env_remove("KUBECONFIG")
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)

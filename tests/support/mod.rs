@@ -3,6 +3,7 @@
 pub mod app;
 pub mod control_plane;
 pub mod controller;
+pub mod crowd;
 pub mod description;
 pub mod eventually;
 pub mod hostile;
@@ -15,3 +16,5 @@ pub mod rules;
 pub mod scenario;
 pub mod services;
 pub mod target;
+pub mod wall_clock;
+pub mod world;

@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::{
-    Api, Client,
-    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
+    Api, Client, ResourceExt,
+    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
 };
 use plumbline::{
     api::DeploymentValidation,
@@ -315,8 +315,43 @@ impl Scenario {
         .await;
     }
 
+    /// Waits until the recorder has every validation as it is now.
+    pub async fn until_recorded(&self) {
+        let (objects, all) = (self.objects(), ListParams::default());
+        // Some tests leave no API server behind.
+        let Ok(listed) = objects.list(&all).await else {
+            return;
+        };
+        let listed = listed.items;
+        eventually("the recorder to be up to date", || async {
+            let seen = self.recorder.versions();
+            let is_missing = |object: &&DynamicObject| {
+                let version = |it: &Value| {
+                    let metadata = &it["metadata"];
+                    metadata["uid"] == json!(object.metadata.uid)
+                        && metadata["resourceVersion"] == json!(object.metadata.resource_version)
+                };
+                !seen.iter().any(version)
+            };
+            match listed.iter().find(is_missing) {
+                None => Ok(()),
+                // It may be another one by now.
+                Some(missing) => match objects.get(&missing.name_any()).await {
+                    Ok(now)
+                        if now.metadata.resource_version == missing.metadata.resource_version =>
+                    {
+                        Err(missing.name_any())
+                    }
+                    _ => Ok(()),
+                },
+            }
+        })
+        .await;
+    }
+
     /// Holds the status contract against everything that was seen, and the planted key against everything that was said.
     pub async fn finish(self) {
+        self.until_recorded().await;
         rules::hold(&self.recorder.versions());
         self.leaks_nothing(&[API_KEY]).await;
         self.simulator.shutdown().await.expect("the simulator ends");

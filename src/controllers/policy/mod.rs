@@ -26,13 +26,14 @@ pub use self::status::{Facts, compute, problem};
 use super::{
     context::Context,
     outcome::{self, Retryable},
+    undecodable::{self, Words},
     until,
     validation::ControllerSettings,
     wakes::{Place, heard},
     watch,
 };
 use crate::{
-    api::{RollbackPolicy, RollbackPolicyStatus},
+    api::{ConditionType, RollbackPolicy, RollbackPolicyStatus},
     clock,
     kubernetes::client::{FIELD_MANAGER, REQUEST_TIMEOUT},
     telemetry::chain,
@@ -46,6 +47,14 @@ const DEBOUNCE: Duration = Duration::from_secs(1);
 
 /// The pause before a reconcile that failed is made again, spread over its upper half.
 const RETRY_PAUSE: Duration = Duration::from_secs(4);
+
+/// What the status of a policy that does not decode says.
+const UNDECODABLE: Words = Words {
+    denied: &[ConditionType::Ready, ConditionType::Accepted],
+    doubted: &[],
+    kept: &[],
+    is_final: |_| false,
+};
 
 /// Watches and reconciles until `stopped` says so and what was under way has ended. `store` is filled with all policies.
 pub async fn run(
@@ -105,13 +114,7 @@ async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Actio
         Ok(policy) if policy.metadata.deletion_timestamp.is_none() => policy,
         Ok(_) => return Ok(Action::await_change()),
         Err(invalid) => {
-            tracing::warn!(
-                namespace = guarded.namespace(),
-                name = guarded.name_any(),
-                error = crate::checks::verdict::printable(&invalid.error, 256),
-                "a RollbackPolicy does not fit its schema, and is left alone"
-            );
-            return Ok(Action::await_change());
+            return Ok(undecodable::tell::<RollbackPolicy>(invalid, UNDECODABLE, &context).await);
         }
     };
     let namespace = policy.namespace().unwrap_or_default();
@@ -139,7 +142,10 @@ async fn write(
     let patch = json!({
         "apiVersion": <RollbackPolicy as kube::Resource>::api_version(&()),
         "kind": <RollbackPolicy as kube::Resource>::kind(&()),
-        "metadata": {"name": name, "uid": policy.metadata.uid},
+        // With the version, a status that somebody else has written meanwhile gets a conflict in place of one that does not follow it.
+        "metadata": {
+            "name": name, "uid": policy.metadata.uid, "resourceVersion": policy.metadata.resource_version,
+        },
         "status": status,
     });
     let objects: Api<PartialObjectMeta<RollbackPolicy>> =
@@ -153,6 +159,9 @@ async fn write(
     context.metrics.status_written();
     let source = match written {
         Ok(Ok(_)) => return Ok(()),
+        Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
+            return Err(Retryable::Contested { namespace, name });
+        }
         Ok(Err(error)) => Some(Box::new(error)),
         Err(_) => None,
     };
@@ -166,9 +175,14 @@ async fn write(
 #[expect(clippy::needless_pass_by_value, reason = "the signature is kube's")]
 fn try_again(_: Arc<Guarded>, error: &Retryable, context: Arc<Context>) -> Action {
     context.metrics.retried();
-    tracing::warn!(
-        error = chain(error),
-        "a reconcile failed; it is tried again"
-    );
+    if let Retryable::Contested { .. } = error {
+        // The watch tells of it, most often before the pause is over.
+        tracing::debug!(error = chain(error), "a status is made anew");
+    } else {
+        tracing::warn!(
+            error = chain(error),
+            "a reconcile failed; it is tried again"
+        );
+    }
     Action::requeue(RETRY_PAUSE.mul_f64(rand::random_range(0.5..1.0)))
 }

@@ -35,7 +35,7 @@ pub struct Facts {
 pub fn problem(spec: &RollbackPolicySpec, moment: Moment) -> Option<String> {
     freeze::frozen_until(&spec.guard.freeze, moment)
         .err()
-        .map(|error| format!("guard.freeze: {}", chain(&error)))
+        .map(|error| chain(&error))
 }
 
 /// The status that follows `previous`, and when time alone will change it.

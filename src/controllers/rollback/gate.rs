@@ -1,4 +1,4 @@
-//! Whether an attempt is still wanted, read live from the API server between the record of the intent and the call.
+//! Whether an attempt is still wanted, read live from the API server before the intent is recorded, and between that and the call.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::{
     api::{DeploymentValidation, RollbackCause, RollbackMode, RollbackPolicy},
     checks::reference::Reference,
     clock,
-    controllers::fleet::Fleet,
+    controllers::{claims::Claims, fleet::Fleet},
     kubernetes::client::REQUEST_TIMEOUT,
     rollback::{
         Gate, GateError, Permission,
@@ -26,6 +26,8 @@ pub struct LiveGate<'a> {
     pub client: kube::Client,
     /// How all validations are, for the brake.
     pub fleet: &'a Fleet,
+    /// Which of them may have which services rolled back.
+    pub claims: &'a Claims,
     /// Places that are known to answer: while none does, a verdict may be about us.
     pub reference: Reference,
 }
@@ -52,6 +54,10 @@ impl Gate for LiveGate<'_> {
                 .await?;
             if let Some(why) = unwanted(attempt, validation.as_ref()) {
                 return Ok(Permission::Denied(why));
+            }
+            let uid = attempt.spec.validation_ref.uid.as_deref();
+            if let Some(rival) = uid.and_then(|uid| self.claims.rival(uid)) {
+                return Ok(Permission::Denied(rival.message(namespace)));
             }
             if let Some(reference) = &attempt.spec.policy_ref {
                 let policy: Option<RollbackPolicy> = self.read(namespace, &reference.name).await?;

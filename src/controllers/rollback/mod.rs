@@ -23,6 +23,7 @@ use kube::{
         reflector::{self, ObjectRef},
     },
 };
+use serde::Deserialize as _;
 use tokio::sync::{mpsc, watch as watch_channel};
 
 pub use self::{
@@ -37,14 +38,18 @@ pub use self::{
 use super::{
     context::Context,
     outcome::Retryable,
+    undecodable::{self, Words},
     until,
     validation::ControllerSettings,
     wakes::{Place, heard},
 };
 use crate::{
-    api::{Rollback, RollbackState, RollbackStatus},
+    api::{ConditionType, Reason, Rollback, RollbackState, RollbackStatus},
     clock,
-    kubernetes::attempts::{attempt_of, is_owned},
+    kubernetes::{
+        attempts::{attempt_of, is_owned},
+        conditions::find,
+    },
     rollback::{
         Again, Surroundings, is_proven,
         ledger::{Attempt, LedgerError},
@@ -63,6 +68,20 @@ const WHILE_GONE: Duration = Duration::from_mins(1);
 
 /// The pause before a pass that failed is made again, spread over its upper half.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
+
+/// What the status of a record, or a request, that does not decode says while it has not ended.
+const UNDECODABLE: Words = Words {
+    denied: &[ConditionType::Ready],
+    doubted: &[ConditionType::Succeeded],
+    kept: &[
+        ConditionType::Approved,
+        ConditionType::Issued,
+        ConditionType::Verified,
+    ],
+    is_final: |status| {
+        RollbackState::deserialize(&status["state"]).is_ok_and(RollbackState::is_final)
+    },
+};
 
 /// Watches and reconciles until `stopped` says so and what was under way has ended.
 pub async fn run(
@@ -103,13 +122,7 @@ async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Actio
         Ok(object) if object.metadata.deletion_timestamp.is_none() => object,
         Ok(_) => return Ok(Action::await_change()),
         Err(invalid) => {
-            tracing::warn!(
-                namespace = guarded.namespace(),
-                name = guarded.name_any(),
-                error = crate::checks::verdict::printable(&invalid.error, 256),
-                "a Rollback does not fit its schema, and is left alone"
-            );
-            return Ok(Action::await_change());
+            return Ok(undecodable::tell::<Rollback>(invalid, UNDECODABLE, &context).await);
         }
     };
     let watched = attempt_of(object);
@@ -118,14 +131,7 @@ async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Actio
         _ => watched,
     };
     let name = attempt.name.clone();
-    let turned = if attempt.spec.plan.is_none() {
-        request::answer(attempt, &context).await
-    } else if is_own(object) && !is_in_our_name(&attempt, &context) {
-        pass(attempt, &context).await
-    } else {
-        refuse(attempt, &context).await
-    };
-    match turned {
+    match Box::pin(turn(object, attempt, &context)).await {
         Ok(again) => Ok(again),
         // Somebody else wrote: the watch tells what.
         Err(LedgerError::Conflict(_)) => Ok(Action::requeue(jittered(RETRY_PAUSE / 4))),
@@ -137,6 +143,34 @@ async fn reconcile(guarded: Arc<Guarded>, context: Arc<Context>) -> Result<Actio
     }
 }
 
+async fn turn(
+    object: &Rollback,
+    attempt: Attempt,
+    context: &Context,
+) -> Result<Action, LedgerError> {
+    let attempt = healed(attempt, context).await?;
+    if attempt.spec.plan.is_none() {
+        request::answer(attempt, context).await
+    } else if is_own(object) && !is_in_our_name(&attempt, context) {
+        pass(attempt, context).await
+    } else {
+        refuse(attempt, context).await
+    }
+}
+
+/// What was said of it while it did not decode is taken back: where it stands has not changed, so that nothing else would.
+async fn healed(attempt: Attempt, context: &Context) -> Result<Attempt, LedgerError> {
+    let stalled = find(&attempt.status.conditions, ConditionType::Stalled);
+    let was_undecodable = stalled.is_some_and(|stalled| stalled.reason == Reason::InvalidSpec);
+    if !was_undecodable || attempt.status.state.is_none() {
+        return Ok(attempt);
+    }
+    let status = attempt.status.clone();
+    let written = context.ledger.advance(&attempt, status).await?;
+    context.records.note(written.clone());
+    Ok(written)
+}
+
 /// Whether the controller has created this record for this attempt: its owner, its key and its name can be recomputed.
 fn is_own(object: &Rollback) -> bool {
     is_owned(object.owner_references(), &object.spec) && is_proven(&attempt_of(object))
@@ -145,7 +179,6 @@ fn is_own(object: &Rollback) -> bool {
 /// Whether somebody else has created this record in the name of this process.
 fn is_in_our_name(attempt: &Attempt, context: &Context) -> bool {
     if attempt.status.state.is_some() {
-        context.opened.forget(&attempt.name);
         return false;
     }
     let plan = attempt.spec.plan.as_ref();
@@ -184,6 +217,7 @@ async fn pass(attempt: Attempt, context: &Context) -> Result<Action, LedgerError
     let gate = LiveGate {
         client: context.client.clone(),
         fleet: &context.fleet,
+        claims: &context.claims,
         reference: context.reference.clone(),
     };
     let witness = MonitorWitness {
@@ -217,6 +251,10 @@ pub(super) async fn rest(attempt: &Attempt, context: &Context) -> Result<Action,
 
 /// Tells the validation of what has changed, and counts an end.
 fn tell(attempt: &Attempt, before: &RollbackStatus, context: &Context) {
+    if attempt.status.state.is_none() {
+        // Another process may be about to begin it, or nobody at all: it tells nothing.
+        return;
+    }
     context.records.note(attempt.clone());
     if attempt.status == *before {
         return;

@@ -13,7 +13,7 @@ use crate::{
     api::{
         DeploymentValidation, GoodRelease, ObservedRelease, PlannedStep, PlatformStep,
         PolicyReference, ReleaseReference, RequestReference, RollbackCause, RollbackMode,
-        RollbackPolicySpec, RollbackState, RollbackStatus,
+        RollbackPolicySpec, RollbackState, RollbackStatus, ServiceDeploy, ValidationReference,
     },
     controllers::{
         context::Context,
@@ -24,8 +24,8 @@ use crate::{
     rollback::{
         Goods, Past, Quarantine, Validation,
         known_good::goals,
-        ledger::{Attempt, Created, LedgerError},
-        plan::{Ground, resolve},
+        ledger::{Attempt, Attempts, Created, LedgerError},
+        plan::{Ground, Service, resolve},
         reference,
         schema::{SchemaVerdict, guard},
     },
@@ -83,7 +83,7 @@ pub async fn answer(request: Attempt, context: &Context) -> Result<Action, Ledge
 
 /// The attempt that was made of the request.
 fn attempt_of(request: &Attempt, context: &Context) -> Option<Attempt> {
-    let uid = validation(request, context)?.uid()?;
+    let uid = validation(request, context).ok()?.uid()?;
     let records = context.records.of_validation(&uid);
     let is_of_request = |record: &&std::sync::Arc<Attempt>| {
         let plan = record.spec.plan.as_ref();
@@ -121,15 +121,18 @@ fn mirrored(request: &Attempt, attempt: &Attempt) -> RollbackStatus {
     }
 }
 
-fn validation(request: &Attempt, context: &Context) -> Option<DeploymentValidation> {
-    let reference = &request.spec.validation_ref;
-    let validation = context.validation(&request.name.namespace, &reference.name)?;
-    let same = |uid: &String| validation.metadata.uid.as_ref() == Some(uid);
-    reference
-        .uid
-        .as_ref()
-        .is_none_or(same)
-        .then_some(validation)
+/// The validation that the request is about; the error says why there is none.
+fn validation(request: &Attempt, context: &Context) -> Result<DeploymentValidation, String> {
+    let ValidationReference { name, uid } = &request.spec.validation_ref;
+    let validation = context
+        .validation(&request.name.namespace, name)
+        .map_err(|missing| format!("validationRef: validation {name} {missing}"))?;
+    if uid.is_some() && *uid != validation.metadata.uid {
+        return Err(format!(
+            "validationRef.uid: validation {name} is another one than that"
+        ));
+    }
+    Ok(validation)
 }
 
 /// What an attempt is made on.
@@ -154,6 +157,9 @@ async fn make(request: &Attempt, context: &Context) -> Result<Answer, LedgerErro
         grounds.validation.name_any(),
         grounds.validation.uid().unwrap_or_default(),
     );
+    if let Some(why) = unreadable(request, &uid, context).await? {
+        return Ok(Answer::Later(why));
+    }
     let records = context.records.of_validation(&uid);
     let named = Validation {
         name: &name,
@@ -201,17 +207,33 @@ async fn make(request: &Attempt, context: &Context) -> Result<Answer, LedgerErro
     })
 }
 
+/// Why it is not known what was done for the validation so far, where a record of it does not decode.
+async fn unreadable(
+    request: &Attempt,
+    uid: &str,
+    context: &Context,
+) -> Result<Option<String>, LedgerError> {
+    let records = Attempts::OfValidation(uid);
+    match context.ledger.list(&request.name.namespace, records).await {
+        Ok(_) => Ok(None),
+        Err(LedgerError::Unreadable { name, .. }) => Ok(Some(format!(
+            "Rollback {} does not fit its schema, so that it is not known what was done by it: repair it, or delete it",
+            name.name
+        ))),
+        Err(error) => Err(error),
+    }
+}
+
 /// What the request is about, read anew.
 async fn grounds(request: &Attempt, context: &Context) -> Result<Grounds, Answer> {
     let rejected = |why: String| Answer::End(RollbackState::Rejected, why);
     let name = &request.spec.validation_ref.name;
-    let validation = validation(request, context).ok_or_else(|| {
-        rejected(format!(
-            "validation {name} does not exist in this namespace"
-        ))
-    })?;
+    let validation = validation(request, context).map_err(rejected)?;
     if validation.spec.suspend {
         return Err(rejected(format!("validation {name} is suspended")));
+    }
+    if let Some(rival) = context.claims.rival(&validation.uid().unwrap_or_default()) {
+        return Err(rejected(rival.message(&request.name.namespace)));
     }
     let (policy_ref, policy) = policy(request, &validation, context).map_err(rejected)?;
     let operations = site::of_validation(&validation, &request.name.namespace, context)
@@ -228,7 +250,10 @@ async fn grounds(request: &Attempt, context: &Context) -> Result<Grounds, Answer
             None => Answer::Later(chain(&error)),
         })?;
     if live.id != request.spec.from.release {
-        let why = format!("{} is live, not {}", live.id, request.spec.from.release);
+        let why = format!(
+            "from.release: {} is live, not {}",
+            live.id, request.spec.from.release
+        );
         return Err(Answer::End(RollbackState::Superseded, why));
     }
     Ok(Grounds {
@@ -247,12 +272,13 @@ fn planned(
     past: &Past<'_>,
 ) -> Result<(GoodRelease, Vec<PlannedStep>), String> {
     let status = grounds.validation.status.clone().unwrap_or_default();
-    let goal = goal(request, Goods::of(&status), &live.id, &past.quarantine)?;
+    let services = services(&grounds.validation);
+    let goods = Goods::of(&status);
+    let goal = goal(request, &services, goods, &live.id, &past.quarantine)?;
     if let SchemaVerdict::Refuse(why) = guard(None, None, &grounds.policy.guard) {
         // One that asks is answered by the person who asks.
         return Err(why);
     }
-    let services = services(&grounds.validation);
     let ground = Ground {
         services: &services,
         live,
@@ -284,15 +310,22 @@ fn policy(
             .map(|policy| (None, policy))
             .map_err(|error| error.to_string());
     };
-    match context.policy(&request.name.namespace, &reference.name) {
-        Some(policy) => Ok((Some(reference.clone()), policy.spec)),
-        None => Err(format!("policy {} does not exist", reference.name)),
-    }
+    let policy = context
+        .policy(&request.name.namespace, &reference.name)
+        .map_err(|missing| {
+            let field = match request.spec.policy_ref {
+                Some(_) => "policyRef".to_owned(),
+                None => format!("rollbackPolicyRef of validation {}", validation.name_any()),
+            };
+            format!("{field}: policy {} {missing}", reference.name)
+        })?;
+    Ok((Some(reference.clone()), policy.spec))
 }
 
 /// What the request goes back to.
 fn goal(
     request: &Attempt,
+    services: &[Service<'_>],
     goods: Goods<'_>,
     live: &str,
     quarantine: &Quarantine<'_>,
@@ -307,13 +340,23 @@ fn goal(
     if let Some(good) = goals.find(|good| good.release == wanted.release) {
         return Ok(good.clone());
     }
-    if quarantine.holds(&wanted.release) || wanted.release == live {
-        return Err(format!("{} has failed, or is live", wanted.release));
+    let release = &wanted.release;
+    if quarantine.holds(release) || release == live {
+        return Err(format!("to.release: {release} has failed, or is live"));
     }
     if wanted.services.is_empty() {
         return Err(format!(
-            "{} is not among lastKnownGood and candidates; name the deploy of each service in to.services",
-            wanted.release
+            "to.release: {release} is not among lastKnownGood and candidates; name the deploy of each service in to.services"
+        ));
+    }
+    let unknown = wanted
+        .services
+        .iter()
+        .find(|deploy| services.iter().all(|service| service.name != deploy.name));
+    if let Some(ServiceDeploy { name, .. }) = unknown {
+        let validation = &request.spec.validation_ref.name;
+        return Err(format!(
+            "to.services: validation {validation} has no service {name}"
         ));
     }
     // An explicit pin: a person answers for it.

@@ -30,7 +30,7 @@ pub async fn operations(
     let name = &attempt.spec.validation_ref.name;
     let validation = context
         .validation(&attempt.name.namespace, name)
-        .ok_or(Unreachable::Gone)?;
+        .map_err(|_| Unreachable::Gone)?;
     if validation.metadata.uid != attempt.spec.validation_ref.uid {
         return Err(Unreachable::Gone);
     }

@@ -61,6 +61,9 @@ pub type Guarded = DeserializeGuard<DeploymentValidation>;
 /// Shortest and longest pause before a failed reconcile is tried again.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
+/// Longest pause before a status is made anew that somebody else came before.
+const CONTESTED_PAUSE: Duration = Duration::from_millis(200);
+
 /// The pause before another look while not everything was listed.
 const UNTIL_LISTED: Duration = Duration::from_millis(100);
 
@@ -179,13 +182,20 @@ async fn reconcile_object(
     }
     let uid = object.uid().unwrap_or_default();
     let previous = previous(object, context).await?;
-    let facts = gather(object, &previous, context).await?;
+    let facts = gather(object, &previous.status, context).await?;
     if !matches!(facts, Facts::Observed(_)) {
         context.monitor.forget(&uid).await;
         context.fleet.forget(&uid);
+        context.wakes.validations(context.claims.watched(object));
     }
-    let (status, next) = compute(&previous, &facts, terms(&object.metadata, context));
+    let terms = terms(&object.metadata, context);
+    let (status, next) = compute(&previous.status, &facts, terms);
     let next = next.or_sooner(look_again(object, &status, context));
+    if previous.status != status
+        && let Some(pause) = context.written.stands(&uid, &previous.status)
+    {
+        return Ok(Action::requeue(pause.mul_f64(rand::random_range(1.0..1.2))));
+    }
     let address = Address {
         metadata: &object.metadata,
     };
@@ -260,14 +270,14 @@ async fn reject_undecodable(
     let metadata = &invalid.metadata;
     let uid = metadata.uid.clone().unwrap_or_default();
     context.monitor.forget(&uid).await;
-    let (previous, _) = stored(metadata, context).await?.unwrap_or_default();
+    let previous = stored(metadata, context).await?.unwrap_or_default().known;
     let problem = crate::checks::verdict::printable(&invalid.error, 256);
     let facts = Facts::Rejected(Rejection {
         reason: Reason::InvalidSpec,
         message: format!("the stored object does not fit its schema; apply it anew: {problem}"),
         remedy: Remedy::SpecChange,
     });
-    let (status, next) = compute(&previous, &facts, terms(metadata, context));
+    let (status, next) = compute(&previous.status, &facts, terms(metadata, context));
     update_status(&Address { metadata }, &previous, status, context).await?;
     Ok(action(next))
 }
@@ -295,12 +305,18 @@ fn action(next: NextLook) -> Action {
 #[expect(clippy::needless_pass_by_value, reason = "the signature is kube's")]
 fn try_again(_: Arc<Guarded>, error: &Retryable, context: Arc<Context>) -> Action {
     context.metrics.retried();
+    if let Retryable::Contested { .. } = error {
+        // No trouble. Of two controllers the one that comes later most often has nothing to add.
+        tracing::debug!(error = chain(error), "a status is made anew");
+        return Action::requeue(CONTESTED_PAUSE.mul_f64(rand::random_range(0.25..1.0)));
+    }
     tracing::warn!(
         error = chain(error),
         "a reconcile failed; it is tried again"
     );
     let (shortest, longest) = RETRY_PAUSE;
     let pause = match error {
+        Retryable::Contested { .. } | Retryable::Behind { .. } => shortest,
         Retryable::WriteStatus { .. } | Retryable::ReadStatus { .. } => shortest * 4,
         Retryable::Dereference { .. } => longest / 6,
         Retryable::Record { .. } => shortest * 2,

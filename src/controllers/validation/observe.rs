@@ -68,6 +68,7 @@ fn memory(previous: &DeploymentValidationStatus, generation: i64) -> Memory {
                         .iter()
                         .map(|service| LiveDeploy {
                             name: service.name.clone(),
+                            service_id: service.service_id.clone(),
                             deploy_id: service.deploy_id.clone(),
                             version: service.version.clone(),
                             live_since: service.since,

@@ -8,37 +8,48 @@ use kube::{
 use tokio::time::timeout;
 
 use crate::{
-    api::{DeploymentValidation, DeploymentValidationStatus},
-    controllers::{context::Context, outcome::Retryable},
+    api::DeploymentValidation,
+    controllers::{context::Context, outcome::Retryable, written::Known},
     kubernetes::client::REQUEST_TIMEOUT,
 };
 
-/// The newest status of `object` that is known. After a write without an answer, which may have been carried out, the API
-/// server is asked: by the watch's word alone it would be written again, with another time in it.
+/// The newest status of `object` that is known. After a write without an answer, which may have been carried out, or one that
+/// somebody else's came before, the API server is asked: by the watch's word alone it would be written again, with another time
+/// in it.
 pub async fn previous(
     object: &DeploymentValidation,
     context: &Context,
-) -> Result<DeploymentValidationStatus, Retryable> {
+) -> Result<Known, Retryable> {
     let uid = object.uid().unwrap_or_default();
     if context.written.is_in_doubt(&uid)
-        && let Some((status, resource_version)) = stored(&object.metadata, context).await?
+        && let Some(stored) = stored(&object.metadata, context).await?
     {
-        context
-            .written
-            .note(&uid, resource_version.as_deref(), status);
+        let generation = object.metadata.generation;
+        let observed = Some(stored.known.status.observed_generation);
+        if generation < stored.generation && generation < observed {
+            return Err(Retryable::Behind {
+                namespace: object.namespace().unwrap_or_default(),
+                name: object.name_any(),
+            });
+        }
+        context.written.note(&uid, stored.known);
     }
-    let resource_version = object.resource_version();
-    Ok(context
-        .written
-        .newest(&uid, resource_version.as_deref(), object.status.as_ref()))
+    let status = object.status.clone().unwrap_or_default();
+    let watched = Known::new(status, object.resource_version());
+    Ok(context.written.newest(&uid, watched))
 }
 
-/// The status that the API server has, as far as it decodes, and the object's resource version; `None` when the object is
-/// gone.
-pub async fn stored(
-    metadata: &ObjectMeta,
-    context: &Context,
-) -> Result<Option<(DeploymentValidationStatus, Option<String>)>, Retryable> {
+/// An object as the API server has it.
+#[derive(Debug, Default)]
+pub struct Stored {
+    /// Its status, as far as that decodes.
+    pub known: Known,
+    /// Generation of its spec.
+    generation: Option<i64>,
+}
+
+/// What the API server has of the object; `None` when it is gone.
+pub async fn stored(metadata: &ObjectMeta, context: &Context) -> Result<Option<Stored>, Retryable> {
     let name = metadata.name.clone().unwrap_or_default();
     let namespace = metadata.namespace.clone().unwrap_or_default();
     let resource = ApiResource::erase::<DeploymentValidation>(&());
@@ -58,6 +69,9 @@ pub async fn stored(
     Ok(object.filter(same).map(|object| {
         let status = object.data.get("status").cloned().unwrap_or_default();
         let status = serde_json::from_value(status).unwrap_or_default();
-        (status, object.metadata.resource_version)
+        Stored {
+            known: Known::new(status, object.metadata.resource_version),
+            generation: object.metadata.generation,
+        }
     }))
 }

@@ -302,6 +302,7 @@ pub fn observed_release(seen: &SeenRelease) -> ObservedRelease {
             .iter()
             .map(|deploy| ObservedService {
                 name: deploy.name.clone(),
+                service_id: deploy.service_id.clone(),
                 deploy_id: deploy.deploy_id.clone(),
                 version: deploy.version.clone(),
                 since: deploy.live_since.map(whole_seconds),

@@ -20,6 +20,7 @@ pub fn events(
     context: Arc<Context>,
 ) -> impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send {
     let events = waking_policies(watch::events(objects, timeout), context.clone());
+    let events = waking_rivals(events, context.clone());
     forgetting_the_deleted(events, context)
 }
 
@@ -54,6 +55,26 @@ fn policy_of(object: &Guarded) -> Option<Place> {
     let reference = validation.spec.rollback_policy_ref.as_ref()?;
     let namespace = validation.namespace().unwrap_or_default();
     Some(Place::new(&namespace, &reference.name))
+}
+
+/// Wakes each validation for which another one has come into its way, or gone out of it.
+fn waking_rivals(
+    events: impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send + 'static,
+    context: Arc<Context>,
+) -> impl Stream<Item = watcher::Result<watcher::Event<Guarded>>> + Send + 'static {
+    events.inspect_ok(move |event| {
+        let (watcher::Event::InitApply(object) | watcher::Event::Apply(object)) = event else {
+            return;
+        };
+        let disturbed = match &object.0 {
+            Ok(object) => context.claims.watched(object),
+            Err(invalid) => {
+                let uid = invalid.metadata.uid.as_deref().unwrap_or_default();
+                context.claims.forget(uid)
+            }
+        };
+        context.wakes.validations(disturbed);
+    })
 }
 
 /// Has the monitor forget an object that is gone, also when a break of the watch has swallowed its deletion.

@@ -14,7 +14,7 @@ use crate::{
         Condition, ConditionStatus, ConditionType, DeploymentValidation,
         DeploymentValidationStatus, Reason,
     },
-    controllers::{context::Context, outcome::Retryable},
+    controllers::{context::Context, outcome::Retryable, written::Known},
     kubernetes::{
         client::{FIELD_MANAGER, REQUEST_TIMEOUT},
         conditions::find,
@@ -33,13 +33,18 @@ pub struct Address<'a> {
 /// Writes `status` when it differs from `previous`, and publishes one event when Ready has moved.
 pub async fn update_status(
     address: &Address<'_>,
-    previous: &DeploymentValidationStatus,
+    previous: &Known,
     status: DeploymentValidationStatus,
     context: &Context,
 ) -> Result<(), Retryable> {
+    let Known {
+        status: previous,
+        resource_version,
+    } = previous;
     if *previous == status {
         return Ok(());
     }
+    let uid = address.metadata.uid.as_deref().unwrap_or_default();
     let name = address.metadata.name.clone().unwrap_or_default();
     let namespace = address.metadata.namespace.clone().unwrap_or_default();
     let failed = |source: Option<kube::Error>| Retryable::WriteStatus {
@@ -47,12 +52,18 @@ pub async fn update_status(
         name: name.clone(),
         source: source.map(Box::new),
     };
-    // With the uid, an object that was deleted and created again under the same name gets a conflict in place of a
-    // status that is not its own.
+    // With the version, a status that somebody else has written meanwhile gets a conflict in place of one that does not follow it,
+    // and so does an object that was created again under the same name.
+    let mut metadata = json!({"name": name, "uid": uid});
+    if let Some(version) = resource_version
+        && context.written.may_insist(uid)
+    {
+        metadata["resourceVersion"] = json!(version);
+    }
     let patch = json!({
         "apiVersion": DeploymentValidation::api_version(&()),
         "kind": DeploymentValidation::kind(&()),
-        "metadata": {"name": name, "uid": address.metadata.uid},
+        "metadata": metadata,
         "status": status,
     });
     // The metadata of the answer is enough, and an object that does not decode can be written too.
@@ -65,9 +76,12 @@ pub async fn update_status(
     )
     .await;
     context.metrics.status_written();
-    let uid = address.metadata.uid.as_deref().unwrap_or_default();
     let written = match written {
         Ok(Ok(written)) => written,
+        Ok(Err(error)) if is_conflict(&error) => {
+            context.written.contested(uid);
+            return Err(Retryable::Contested { namespace, name });
+        }
         Ok(Err(error)) => {
             if !is_refusal(&error) {
                 context.written.doubt(uid);
@@ -83,10 +97,20 @@ pub async fn update_status(
     for transition in told.into_iter().flatten() {
         publish(context, &written, transition).await;
     }
-    context
-        .written
-        .note(uid, written.metadata.resource_version.as_deref(), status);
+    context.written.won(uid, &status);
+    context.written.note(
+        uid,
+        Known {
+            status,
+            resource_version: written.metadata.resource_version,
+        },
+    );
     Ok(())
+}
+
+/// Whether the API server says that the object has changed since it was read.
+fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409)
 }
 
 /// Whether the API server says that it has not carried out the request.

@@ -130,6 +130,7 @@ fn told<T>(ended: &Result<T, LedgerError>) -> &'static str {
         Err(LedgerError::Gone(_)) => "gone",
         Err(LedgerError::InDoubt { .. }) => "in doubt",
         Err(LedgerError::Failed { .. }) => "failed",
+        Err(LedgerError::Unreadable { .. }) => "unreadable",
     }
 }
 
@@ -338,7 +339,7 @@ async fn a_list_names_the_object_that_does_not_decode() {
     )]);
     let ledger = script.ledger();
     let listed = ledger.list("shop", Attempts::OfPolicy("careful")).await;
-    let Err(LedgerError::Failed { name, .. }) = listed else {
+    let Err(LedgerError::Unreadable { name, .. }) = listed else {
         panic!("{listed:?}");
     };
     assert_eq!(name.to_string(), "shop/broken");

@@ -27,6 +27,7 @@ pub(super) async fn live(client: &Client, service: &Service) -> Result<LiveDeplo
         .ok_or_else(|| PlatformError::NoLiveDeploy(call.attempt()))?;
     Ok(LiveDeploy {
         name: service.label.clone(),
+        service_id: Some(service.id.clone()),
         version: version(&deploy),
         live_since: deploy.finished_at.or(deploy.updated_at),
         deploy_id: deploy.id,

@@ -29,6 +29,13 @@ impl Control {
         self.change(|world, now| world.set_limit(bucket, limit, now))
     }
 
+    /// How many calls were answered with 429 since the start or a reset, because a window was used up. What a fault answers
+    /// does not count.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.shared.world().budgets.refused()
+    }
+
     /// Sets a fault; the answer is the number to remove it by.
     pub fn add_fault(&self, fault: Fault) -> Result<u64, ControlError> {
         self.change(|world, _| world.faults.add(fault))

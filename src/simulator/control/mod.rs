@@ -125,6 +125,7 @@ impl Control {
             "webhooks": world.webhooks.registered(),
             "keys": keys,
             "limits": world.budgets.limits(),
+            "refused": world.budgets.refused(),
             "faults": world.faults.active(),
             "calls": world.calls,
         })

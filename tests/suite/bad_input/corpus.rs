@@ -1,7 +1,9 @@
 //! The table of bad inputs, by the field that each is written in.
 
 mod addresses;
+pub mod policies;
 mod requests;
+pub mod rollbacks;
 
 use serde_json::{Value, json};
 
@@ -35,25 +37,7 @@ fn durations() -> Vec<Row> {
         "spec.checks[0].http.expect.maxLatency",
         "spec.checks[1].tcp.maxLatency",
     ];
-    let spellings = [
-        "-5s",
-        "1ns",
-        "1e3s",
-        "5",
-        "",
-        "5 m",
-        "P1D",
-        "99999999s",
-        "1d",
-        "1s1s1s1s1s",
-        "\u{663}s",
-    ];
-    let mut rows = Vec::new();
-    for field in fields {
-        rows.extend(spellings.map(|spelling| refuse("S1", field, spelling)));
-        rows.extend([json!(5), json!(true), json!({})].map(|value| refuse("S1", field, value)));
-        rows.push(refuse("S1", field, "9999999h"));
-    }
+    let mut rows: Vec<Row> = fields.into_iter().flat_map(no_durations).collect();
     rows.extend([
         refuse("S1", "spec.interval", "0s").saying("interval must be between 5s and 24h"),
         refuse("S1", "spec.interval", "4999ms").saying("interval must be between 5s and 24h"),
@@ -67,6 +51,49 @@ fn durations() -> Vec<Row> {
         refuse("S1", "spec.checks[1].tcp.maxLatency", "6m").saying("maxLatency must be"),
         works("S1", "spec.interval", "0h0m10000ms"),
     ]);
+    rows
+}
+
+/// What is no duration, or too long for one, in `field`.
+fn no_durations(field: &'static str) -> Vec<Row> {
+    let spellings = [
+        "-5s",
+        "1ns",
+        "1e3s",
+        "5",
+        "",
+        "5 m",
+        "P1D",
+        "99999999s",
+        "1d",
+        "1s1s1s1s1s",
+        "\u{663}s",
+        "9999999h",
+    ];
+    let mut rows = spellings
+        .map(|spelling| refuse("S1", field, spelling))
+        .into_iter()
+        .collect::<Vec<Row>>();
+    rows.extend([json!(5), json!(true), json!({})].map(|value| refuse("S1", field, value)));
+    rows
+}
+
+/// What is no whole number, or too large for one, in `field`.
+fn no_numbers(field: &'static str) -> Vec<Row> {
+    let literals = ["-1", "9223372036854775808", "2147483648", "1e18", "1.5"];
+    let mut rows = literals
+        .map(|text| refuse("S20", field, literal(text)))
+        .into_iter()
+        .collect::<Vec<Row>>();
+    rows.extend(["3", "99%", "NaN", "Inf"].map(|text| refuse("S19", field, text)));
+    rows.push(unreadable("S19", field, literal("1e400"), 400, "1e400"));
+    rows.push(unreadable(
+        "S19",
+        field,
+        literal("NaN"),
+        400,
+        "invalid character",
+    ));
     rows
 }
 
@@ -149,20 +176,7 @@ fn numbers() -> Vec<Row> {
         "spec.history.successful",
         "spec.history.failed",
     ];
-    let literals = ["-1", "9223372036854775808", "2147483648", "1e18", "1.5"];
-    let mut rows = Vec::new();
-    for field in fields {
-        rows.extend(literals.map(|text| refuse("S20", field, literal(text))));
-        rows.extend(["3", "99%", "NaN", "Inf"].map(|text| refuse("S19", field, text)));
-        rows.push(unreadable("S19", field, literal("1e400"), 400, "1e400"));
-        rows.push(unreadable(
-            "S19",
-            field,
-            literal("NaN"),
-            400,
-            "invalid character",
-        ));
-    }
+    let mut rows: Vec<Row> = fields.into_iter().flat_map(no_numbers).collect();
     let tls = |port: u32, days: u32| json!({"name": "port", "tls": {"host": "127.0.0.1", "port": port, "minDaysLeft": days}});
     rows.extend([
         refuse("S19", "spec.checks[0].failureThreshold", 0),

@@ -2,13 +2,63 @@
 
 use std::time::Duration;
 
-use kube::{Client, client::Body};
+use kube::{
+    Api, Client, Resource,
+    api::{ApiResource, DynamicObject},
+    client::Body,
+};
+use plumbline::api::{DeploymentValidation, Rollback, RollbackPolicy};
 use serde_json::{Value, json};
 
 use crate::support::{
     eventually::within,
     scenario::{Scenario, condition},
 };
+
+/// What the objects of a table are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Validation,
+    Policy,
+    Rollback,
+}
+
+impl Kind {
+    /// How the API server knows them.
+    pub fn resource(self) -> ApiResource {
+        fn erased<K: Resource<DynamicType = ()>>() -> ApiResource {
+            ApiResource::erase::<K>(&())
+        }
+        match self {
+            Self::Validation => erased::<DeploymentValidation>(),
+            Self::Policy => erased::<RollbackPolicy>(),
+            Self::Rollback => erased::<Rollback>(),
+        }
+    }
+
+    /// The objects of this kind in the scenario's namespace, untyped.
+    pub fn objects(self, scenario: &Scenario) -> Api<DynamicObject> {
+        let (client, namespace) = (scenario.client.clone(), &scenario.namespace);
+        Api::namespaced_with(client, namespace, &self.resource())
+    }
+
+    /// An object of this kind.
+    pub fn object(self, name: &str, spec: &Value) -> Value {
+        let ApiResource {
+            api_version, kind, ..
+        } = self.resource();
+        json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": spec})
+    }
+
+    /// What Ready says of one that can be acted on.
+    fn ready(self) -> &'static str {
+        match self {
+            Self::Validation => "Validated",
+            Self::Policy => "Accepted",
+            Self::Rollback => "RollbackVerified",
+        }
+    }
+}
 
 /// What is changed in an otherwise good object, and what must come of it.
 pub struct Row {
@@ -26,7 +76,7 @@ enum Expected {
     },
     /// Another status of the 400s, which says this.
     Unreadable { status: u16, saying: &'static str },
-    /// Admitted; then Accepted and Ready are False with the reason, saying this, and Stalled is True.
+    /// Admitted; then Ready, and Accepted where there is one, are False with the reason, saying this, and Stalled is True.
     Rejected {
         reason: &'static str,
         saying: &'static str,
@@ -100,11 +150,8 @@ impl Row {
     }
 
     /// The object with the row's change, as JSON text.
-    fn text(&self, name: &str, spec: &Value) -> String {
-        let mut object = json!({
-            "apiVersion": "plumbline.dev/v1alpha1", "kind": "DeploymentValidation",
-            "metadata": {"name": name}, "spec": spec,
-        });
+    fn text(&self, kind: Kind, name: &str, spec: &Value) -> String {
+        let mut object = kind.object(name, spec);
         set(&mut object, self.field, self.value.clone());
         let text = object.to_string();
         let marked = text.split_once("\"\\u0000").and_then(|(before, rest)| {
@@ -143,7 +190,7 @@ impl Row {
         Err(format!("{self}: {status}, warnings {warnings:?}, {told}"))
     }
 
-    fn judge_object(&self, object: &Value) -> Result<(), String> {
+    fn judge_object(&self, kind: Kind, object: &Value) -> Result<(), String> {
         let said = |type_: &str, status: &str, reason: &str| {
             let condition = condition(object, type_);
             condition["status"] == status && condition["reason"] == reason
@@ -152,11 +199,11 @@ impl Row {
             Expected::Rejected { reason, saying } => {
                 let message = condition(object, "Ready")["message"].as_str();
                 said("Ready", "False", reason)
-                    && said("Accepted", "False", reason)
+                    && (kind == Kind::Rollback || said("Accepted", "False", reason))
                     && said("Stalled", "True", reason)
                     && message.is_some_and(|message| message.contains(saying))
             }
-            Expected::Works => said("Ready", "True", "Validated"),
+            Expected::Works => said("Ready", "True", kind.ready()),
             Expected::Refused { .. } | Expected::Unreadable { .. } => true,
         };
         if held {
@@ -191,11 +238,12 @@ fn set(object: &mut Value, path: &str, value: Value) {
 }
 
 /// Applies every row to `spec`, each in an object of its own, and holds what comes of it against what must.
-pub async fn hold(scenario: &Scenario, spec: &Value, rows: &[Row]) {
+pub async fn hold(scenario: &Scenario, kind: Kind, spec: &Value, rows: &[Row]) {
     let mut broken = Vec::new();
     for (number, row) in rows.iter().enumerate() {
-        let text = row.text(&name(number), spec);
-        let answer = create(&scenario.client, &scenario.namespace, "Strict", text).await;
+        let text = row.text(kind, &name(number), spec);
+        let (client, namespace) = (&scenario.client, &scenario.namespace);
+        let answer = create(client, namespace, kind, "Strict", text).await;
         broken.extend(row.judge_answer(&answer).err());
     }
     assert!(
@@ -207,13 +255,16 @@ pub async fn hold(scenario: &Scenario, spec: &Value, rows: &[Row]) {
     within(Duration::from_mins(2), "every row to be judged", || async {
         let mut waiting = Vec::new();
         for (number, row) in rows.iter().enumerate().filter(|(_, row)| row.admitted()) {
-            let object = scenario.get(&name(number)).await;
-            waiting.extend(row.judge_object(&object).err());
+            let object = kind.objects(scenario).get(&name(number)).await.unwrap();
+            let object = serde_json::to_value(object).unwrap();
+            waiting.extend(row.judge_object(kind, &object).err());
         }
         if waiting.is_empty() {
             Ok(())
         } else {
-            Err(waiting)
+            let log = scenario.controller.log();
+            let tail: Vec<_> = log.lines().rev().take(30).map(str::to_owned).collect();
+            Err((waiting, tail))
         }
     })
     .await;
@@ -230,10 +281,17 @@ pub struct Answer {
     pub body: Value,
 }
 
-/// Creates a validation from `text` as kubectl does: the API server looks at unknown and doubled fields by `validation`.
-pub async fn create(client: &Client, namespace: &str, validation: &str, text: String) -> Answer {
+/// Creates an object from `text` as kubectl does: the API server looks at unknown and doubled fields by `validation`.
+pub async fn create(
+    client: &Client,
+    namespace: &str,
+    kind: Kind,
+    validation: &str,
+    text: String,
+) -> Answer {
+    let plural = kind.resource().plural;
     let path = format!(
-        "/apis/plumbline.dev/v1alpha1/namespaces/{namespace}/deploymentvalidations?fieldValidation={validation}"
+        "/apis/plumbline.dev/v1alpha1/namespaces/{namespace}/{plural}?fieldValidation={validation}"
     );
     let request = http::Request::post(path)
         .header("content-type", "application/json")

@@ -1,15 +1,15 @@
 //! What was stored under another schema: an object that no longer decodes hurts itself alone, and a status of an older
 //! shape hurts nobody.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::{
-    Api,
-    api::{Patch, PatchParams},
-};
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
+use super::{
+    row::Kind,
+    schema::{loosen, tighten},
+};
 use crate::support::{
     control_plane::ControlPlane,
     eventually::eventually,
@@ -17,8 +17,6 @@ use crate::support::{
     scenario::{Scenario, condition, external_spec},
     target::Target,
 };
-
-const CRD: &str = "deploymentvalidations.plumbline.dev";
 
 /// A name, the field of a good spec that no longer decodes, its value, and what status says of it.
 type Case = (&'static str, &'static str, Value, &'static str);
@@ -70,7 +68,7 @@ async fn an_object_that_no_longer_decodes_hurts_itself_alone_until_it_is_repaire
 
     // What the recorder would see from here on is the work of the older version.
     scenario.controller.kill();
-    loosen(&scenario).await;
+    loosen(&scenario, Kind::Validation).await;
     let all = || cases().into_iter().chain(cases_without_a_status());
     for (name, pointer, value, _) in all() {
         let mut spec = spec.clone();
@@ -80,7 +78,7 @@ async fn an_object_that_no_longer_decodes_hurts_itself_alone_until_it_is_repaire
     for (name, status) in older_statuses() {
         put(&scenario, name, &spec, Some(&status)).await;
     }
-    tighten(&scenario).await;
+    tighten(&scenario, Kind::Validation).await;
     let namespace = scenario.namespace.clone();
     let repair = Recorder::start(&scenario.client, &namespace);
     scenario.controller.restart(&namespace).await;
@@ -159,62 +157,6 @@ fn older_statuses() -> Vec<(&'static str, Value)> {
 fn set(spec: &mut Value, pointer: &str, value: Value) {
     let (parent, member) = pointer.rsplit_once('/').unwrap();
     spec.pointer_mut(parent).unwrap()[member] = value;
-}
-
-/// The schema of an imagined older version, which took everything.
-async fn loosen(scenario: &Scenario) {
-    let definitions: Api<CustomResourceDefinition> = Api::all(scenario.client.clone());
-    let mut definition = definitions.get(CRD).await.unwrap();
-    let version = &mut definition.spec.versions[0];
-    version.selectable_fields = None;
-    version.schema.as_mut().unwrap().open_api_v3_schema = serde_json::from_value(json!({
-        "type": "object", "x-kubernetes-preserve-unknown-fields": true,
-    }))
-    .unwrap();
-    definitions
-        .replace(CRD, &kube::api::PostParams::default(), &definition)
-        .await
-        .unwrap();
-    until_enforced(scenario, false).await;
-}
-
-/// The schema as it is.
-async fn tighten(scenario: &Scenario) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
-    let folder = folder.to_str().unwrap();
-    scenario
-        .plane
-        .kubectl(
-            &["apply", "--server-side", "--force-conflicts", "-k", folder],
-            None,
-        )
-        .unwrap();
-    until_enforced(scenario, true).await;
-}
-
-async fn until_enforced(scenario: &Scenario, strict: bool) {
-    let object = json!({
-        "apiVersion": "plumbline.dev/v1alpha1", "kind": "DeploymentValidation",
-        "metadata": {"name": "try"}, "spec": {"interval": 5},
-    });
-    let parameters = kube::api::PostParams {
-        dry_run: true,
-        field_manager: None,
-    };
-    eventually("the schema to be in force", || async {
-        let object = serde_json::from_value(object.clone()).unwrap();
-        let refused = scenario
-            .objects()
-            .create(&parameters, &object)
-            .await
-            .is_err();
-        if refused == strict {
-            Ok(())
-        } else {
-            Err(refused)
-        }
-    })
-    .await;
 }
 
 /// Creates or replaces an object, and its status as the controller writes it.

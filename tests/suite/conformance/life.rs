@@ -155,6 +155,7 @@ pub fn seen(id: &str, since: Timestamp) -> SeenRelease {
             id: id.to_owned(),
             services: vec![LiveDeploy {
                 name: "api".to_owned(),
+                service_id: None,
                 deploy_id: id.to_owned(),
                 version: None,
                 live_since: None,

@@ -34,7 +34,12 @@ impl Disturbed {
     /// With more settings of the controller, as YAML keys below `controller`.
     pub async fn start_with(controller: &str) -> Self {
         let journal = Journal::new();
-        let settings = format!("controller: {{sendWithin: 1s{controller}}}");
+        let quick = if controller.contains("sendWithin") {
+            ""
+        } else {
+            "sendWithin: 1s"
+        };
+        let settings = format!("controller: {{{quick}{controller}}}");
         let scenario = Scenario::start_intercepted(&settings, &journal).await;
         let oracle = Oracle::watch(&scenario, &journal);
         let world = World::on(scenario, GOOD).await;

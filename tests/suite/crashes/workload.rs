@@ -153,14 +153,20 @@ impl User {
             .filter(|step| step["operationId"].is_string())
             .map(|step| json!([step["service"], step["state"]]))
             .collect();
-        let attempts: Vec<Value> = records
-            .iter()
-            .filter(|record| !is_cut_short(record))
-            .map(|record| {
-                let (from, to) = (&record["spec"]["from"], &record["spec"]["to"]);
-                json!({"state": record["status"]["state"], "from": versions(from), "to": versions(to)})
-            })
-            .collect();
+        let mut failures: Vec<&Value> = Vec::new();
+        let mut attempts = Vec::new();
+        for record in &records {
+            let failed = &record["spec"]["plan"]["failedRelease"];
+            if failures.last() != Some(&failed) {
+                failures.push(failed);
+            }
+            // What it goes back from is no matter: where one was cut short, a service may be back already.
+            if !is_cut_short(record) {
+                let to = versions(&record["spec"]["to"]);
+                let state = &record["status"]["state"];
+                attempts.push(json!({"failure": failures.len(), "state": state, "to": to}));
+            }
+        }
         let history: Vec<Value> = status["history"]
             .as_array()
             .into_iter()

@@ -172,6 +172,7 @@ async fn a_write_whose_answer_was_lost_is_not_made_again() {
         .map(|entry| (entry["verdict"].as_str().unwrap(), entry["count"].as_u64()))
         .collect();
     assert_eq!(history, [("Passed", Some(2)), ("Failed", Some(1))]);
+    scenario.until_recorded().await;
     assert_eq!(
         reasons(&scenario, "web"),
         ["None", "Running", "Validated", "ChecksFailed", "Validated"]

@@ -129,8 +129,9 @@ async fn a_co_writer_that_never_rests_holds_up_nothing() {
             - writes_before,
     );
     assert!(beats > 100, "{beats} writes are no hot loop");
+    // Those among them that found the object changed, twice at the most for one that goes through.
     assert!(
-        writes <= 12.0,
+        writes <= 24.0,
         "{writes} status writes beside {beats} of the co-writer"
     );
     assert_eq!(

@@ -212,5 +212,6 @@ pub fn told<T>(ended: &Result<T, LedgerError>) -> &'static str {
         Err(LedgerError::Gone(_)) => "gone",
         Err(LedgerError::InDoubt { .. }) => "in doubt",
         Err(LedgerError::Failed { .. }) => "failed",
+        Err(LedgerError::Unreadable { .. }) => "unreadable",
     }
 }

@@ -149,7 +149,7 @@ async fn a_row_that_does_not_decode_is_named_and_not_skipped() {
             .await;
         let listed = listed.map(|_| None);
         for failed in [listed, bench.ledger().read(&broken).await] {
-            let Err(LedgerError::Failed { name, source }) = failed else {
+            let Err(LedgerError::Unreadable { name, source }) = failed else {
                 panic!("{failed:?}");
             };
             assert_eq!(name, broken);

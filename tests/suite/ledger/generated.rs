@@ -40,10 +40,20 @@ fn checks() -> impl Strategy<Value = Vec<String>> {
     btree_set(text(0, 63), 0..4).prop_map(Vec::from_iter)
 }
 
+/// What identifies a release or a deploy.
+fn identifier() -> impl Strategy<Value = String> {
+    prop_oneof![9 => "[a-zA-Z0-9][-_.:a-zA-Z0-9]{0,20}", 1 => "[a-z]{128}"]
+}
+
+/// A service as a validation may name it.
+fn service() -> impl Strategy<Value = String> {
+    prop_oneof![9 => "[a-zA-Z0-9]([-_.a-zA-Z0-9]{0,20}[a-zA-Z0-9])?", 1 => "[a-z]{64}"]
+}
+
 fn release() -> impl Strategy<Value = ReleaseReference> {
-    let deploy = (text(0, 128), option::of(text(0, 256)));
-    let services = btree_map(text(0, 64), deploy, 0..4);
-    (text(1, 128), services).prop_map(|(release, services)| ReleaseReference {
+    let deploy = (identifier(), option::of(text(0, 256)));
+    let services = btree_map(service(), deploy, 0..4);
+    (identifier(), services).prop_map(|(release, services)| ReleaseReference {
         release,
         services: services
             .into_iter()
@@ -111,7 +121,7 @@ prop_compose! {
         policy in option::of(name()),
         trigger in select(vec![RollbackCause::Manual, RollbackCause::Automatic]),
         reason in option::of(text(0, 1024)),
-        (from, to) in (release(), release()),
+        (from, to) in (release(), release()).prop_filter("back to itself", |(from, to)| from.release != to.release),
         approved in any::<bool>(),
         plan in plan(),
     ) -> RollbackSpec {

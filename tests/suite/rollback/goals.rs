@@ -62,7 +62,8 @@ async fn a_platform_that_asks_for_a_long_pause_is_not_asked_again_before() {
             .until("the next attempt to wait for the platform", |object| {
                 object["status"]["rollback"]["attempt"] == 2
                     && said(object, "RolledBack") == "Unknown IntentRecorded"
-                    && message(object, "RolledBack").contains("the change was not sent")
+                    && message(object, "RolledBack")
+                        .contains("the calls that the platform allows are used up")
             })
             .await;
         assert_eq!(said(&object, "Reconciling"), "True RollingBack");

@@ -101,6 +101,8 @@ async fn a_push_before_the_call_goes_before_it_and_one_after_it_deploys_nothing(
     assert_eq!(record["status"]["state"], "Superseded");
     assert_eq!(world.rollbacks(), 0);
 
+    // What was pushed is gone back to only once it has soaked as well.
+    assert_eq!(world.good_release().await, better);
     world.ship_bad("api");
     world.until_rolled_back("True", "RollbackVerified").await;
     assert_eq!(world.rolled_back_to(), [better]);

@@ -48,6 +48,7 @@ async fn a_call_too_many_is_refused_with_the_other_body_until_the_window_ends() 
     }
     api.clock.advance(Duration::from_secs(40));
     assert_eq!(api.get("/owners").await.status, StatusCode::OK);
+    assert_eq!(api.control().refused(), 2);
     api.end().await;
 }
 

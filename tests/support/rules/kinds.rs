@@ -32,6 +32,7 @@ impl Kind {
                 "ReferenceNotFound",
                 "ReferenceNotPermitted",
                 "TargetNotAllowed",
+                "TargetConflict",
                 "CredentialsRejected",
                 "ChecksFailed",
                 "RolledBack",
@@ -42,6 +43,7 @@ impl Kind {
             ],
             Self::Policy => &["InvalidSpec"],
             Self::Rollback => &[
+                "InvalidSpec",
                 "AwaitingApproval",
                 "OutcomeUnknown",
                 "RollbackFailed",

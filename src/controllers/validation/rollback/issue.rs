@@ -53,6 +53,22 @@ pub async fn issue(
             message: "the validation or its policy is being changed".to_owned(),
         }));
     };
+    match decided(situation, reference, &policy, context).await {
+        Ok(decision) => Ok(decision),
+        Err(LedgerError::Unreadable { name, .. }) => Ok(Some(unreadable(&name))),
+        Err(source) => Err(retryable(object, source)),
+    }
+}
+
+/// Decides by what is on record, and records the attempt where one follows.
+async fn decided(
+    situation: &Situation<'_>,
+    reference: &PolicyReference,
+    policy: &RollbackPolicySpec,
+    context: &Context,
+) -> Result<Option<Decision>, LedgerError> {
+    let object = situation.object;
+    let uid = object.uid().unwrap_or_default();
     let of_policy = Attempts::OfPolicy(&reference.name);
     let spent: Vec<Timestamp> = list(object, of_policy, context)
         .await?
@@ -62,28 +78,45 @@ pub async fn issue(
         .collect();
     let records = list(object, Attempts::OfValidation(&uid), context).await?;
     let brake = situation.brake(&context.fleet);
-    match situation.decide(Some(&policy), &records, &spent, brake.as_ref()) {
+    match situation.decide(Some(policy), &records, &spent, brake.as_ref()) {
         Decision::RollBack(proposal) => {
-            let opening = opening(situation, *proposal, reference, &policy);
-            let created = open(opening, context)
-                .await
-                .map_err(|source| retryable(object, source))?;
-            Ok(in_the_way(&created))
+            let opening = opening(situation, *proposal, reference, policy);
+            Ok(in_the_way(&open(opening, context).await?))
         }
         other => Ok(Some(other)),
     }
 }
 
-/// An object that has the name of the record and is none: nobody but a person can take it away.
+/// Without what one record says, it is not known what was done so far: nothing more is done.
+fn unreadable(name: &AttemptName) -> Decision {
+    Decision::Nothing {
+        reason: Reason::RollbackRejected,
+        message: format!(
+            "Rollback {} does not fit its schema, so that it is not known what was done by it: repair it, or delete it",
+            name.name
+        ),
+    }
+}
+
+/// An object that has the name of the record and is none. Once that is written to it, another name is taken, up to a bound.
 fn in_the_way(created: &Created) -> Option<Decision> {
     let Created::Existing(found) = created else {
         return None;
     };
-    (!is_proven(found)).then(|| Decision::Nothing {
-        reason: Reason::RollbackRejected,
+    let name = &found.name.name;
+    if is_refused(found) {
+        return Some(Decision::Nothing {
+            reason: Reason::RollbackRejected,
+            message: format!(
+                "Rollback {name} and those before it have the names of the record that is to be made, and are not the controller's: delete them"
+            ),
+        });
+    }
+    (!is_proven(found)).then(|| Decision::Wait {
+        until: None,
+        reason: Reason::IntentRecorded,
         message: format!(
-            "Rollback {} has the name of the record that is to be made, and is not the controller's: delete it",
-            found.name.name
+            "Rollback {name} has the name of the record that is to be made, and is not the controller's"
         ),
     })
 }
@@ -187,13 +220,9 @@ async fn list(
     object: &DeploymentValidation,
     which: Attempts<'_>,
     context: &Context,
-) -> Result<Vec<Arc<Attempt>>, Retryable> {
+) -> Result<Vec<Arc<Attempt>>, LedgerError> {
     let namespace = object.namespace().unwrap_or_default();
-    let records = context
-        .ledger
-        .list(&namespace, which)
-        .await
-        .map_err(|source| retryable(object, source))?;
+    let records = context.ledger.list(&namespace, which).await?;
     let mut heard = Vec::with_capacity(records.len());
     for record in records.into_iter().filter(|record| !is_refused(record)) {
         // One that nothing was written to so far may be anybody's: it holds this decision up, and tells nobody else anything.

@@ -58,6 +58,9 @@ pub async fn look(
     let uid = object.uid().unwrap_or_default();
     let digests = CheckDigests::of(&object.spec.checks);
     let live = snapshot.release.as_ref().map(observed_release);
+    // Known here before a status tells the watch of it, so that no status says of two that both may.
+    let disturbed = context.claims.seen(object, live.as_ref());
+    context.wakes.validations(disturbed);
     let policy = policy_of(object, context);
     let situation = Situation {
         object,

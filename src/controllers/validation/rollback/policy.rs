@@ -7,7 +7,7 @@ use crate::{
     api::{DeploymentValidation, PolicyReference, Reason, RollbackPolicySpec},
     clock,
     controllers::{
-        context::Context,
+        context::{Context, Missing},
         outcome::{Rejection, Remedy},
         policy::problem,
     },
@@ -18,7 +18,7 @@ use crate::{
 pub enum Policy {
     /// It names none.
     None,
-    /// The one that it names does not exist, or cannot be acted on.
+    /// The one that it names does not exist, or cannot be acted on, or not for this validation.
     Unusable(Rejection),
     /// It can be acted on.
     Usable(PolicyReference, Box<RollbackPolicySpec>),
@@ -30,13 +30,29 @@ pub fn policy_of(object: &DeploymentValidation, context: &Context) -> Policy {
         return Policy::None;
     };
     let namespace = object.namespace().unwrap_or_default();
-    let name = &reference.name;
-    let Some(policy) = context.policy(&namespace, name) else {
+    if let Some(rival) = context.claims.rival(&object.uid().unwrap_or_default()) {
         return Policy::Unusable(Rejection {
-            reason: Reason::ReferenceNotFound,
-            message: format!("rollbackPolicyRef: RollbackPolicy {name} does not exist"),
-            remedy: Remedy::Arrival,
+            reason: Reason::TargetConflict,
+            message: rival.message(&namespace),
+            remedy: Remedy::SpecChange,
         });
+    }
+    let name = &reference.name;
+    let unusable = |reason, why: String| {
+        Policy::Unusable(Rejection {
+            reason,
+            message: format!("rollbackPolicyRef: RollbackPolicy {name}{why}"),
+            remedy: Remedy::Arrival,
+        })
+    };
+    let policy = match context.policy(&namespace, name) {
+        Ok(policy) => policy,
+        Err(missing @ Missing::Absent) => {
+            return unusable(Reason::ReferenceNotFound, format!(" {missing}"));
+        }
+        Err(missing @ Missing::Undecodable(_)) => {
+            return unusable(Reason::InvalidSpec, format!(" {missing}"));
+        }
     };
     let unknown = policy
         .spec
@@ -53,11 +69,7 @@ pub fn policy_of(object: &DeploymentValidation, context: &Context) -> Policy {
         .map(|wanted| format!("verification.checks: there is no check {wanted}"));
     match problem(&policy.spec, clock::moment()).or(unknown) {
         None => Policy::Usable(reference.clone(), Box::new(policy.spec)),
-        Some(problem) => Policy::Unusable(Rejection {
-            reason: Reason::InvalidSpec,
-            message: format!("rollbackPolicyRef: RollbackPolicy {name}: {problem}"),
-            remedy: Remedy::Arrival,
-        }),
+        Some(problem) => unusable(Reason::InvalidSpec, format!(": {problem}")),
     }
 }
 

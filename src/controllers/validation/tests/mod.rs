@@ -128,6 +128,7 @@ impl Life {
                 id: id.to_owned(),
                 services: vec![LiveDeploy {
                     name: "api".to_owned(),
+                    service_id: None,
                     deploy_id: id.to_owned(),
                     version: None,
                     live_since: None,

@@ -205,6 +205,7 @@ impl World {
         let services: Vec<_> = SERVICES.iter().zip(deploys).collect();
         let deploy = |(service, deploy): &(&Service<'_>, &String)| LiveDeploy {
             name: service.name.to_owned(),
+            service_id: None,
             deploy_id: (*deploy).clone(),
             version: None,
             live_since: Some(now),
@@ -225,6 +226,7 @@ impl World {
                 .iter()
                 .map(|deploy| ObservedService {
                     name: deploy.name.clone(),
+                    service_id: None,
                     deploy_id: deploy.deploy_id.clone(),
                     version: None,
                     since: since(&deploy.name, &deploy.deploy_id),

@@ -19,7 +19,7 @@ pub use self::{
     person::request,
     seen::{message, moments, said, time},
 };
-use crate::support::{
+use super::{
     app::App,
     eventually::{LIMIT, within},
     scenario::{Scenario, condition, http_check},
