@@ -6,6 +6,7 @@ pub mod egress;
 pub mod embedded;
 pub mod failure;
 pub mod progress;
+pub mod relay;
 pub mod resolve;
 pub mod session;
 pub mod settings;
