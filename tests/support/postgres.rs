@@ -133,7 +133,8 @@ impl Postgres {
     }
 }
 
-fn write_certificate(folder: &Path, certificate: &Certificate) {
+/// Writes `certificate.pem` and `key.pem` as servers want them.
+pub fn write_certificate(folder: &Path, certificate: &Certificate) {
     let (chain, key) = certificate.pem();
     fs::write(folder.join("certificate.pem"), chain).unwrap();
     let file = folder.join("key.pem");

@@ -16,6 +16,8 @@ use crate::api::{Duration, SecretKeyReference, bounds, duration::between};
     .message("extensions are of engine postgres only"))]
 #[x_kube(validation = Rule::new("self.engine != 'sqlite' || !has(self.activity)")
     .message("engine sqlite has no activity"))]
+#[x_kube(validation = Rule::new("self.engine != 'mysql' || !has(self.activity) || !has(self.activity.maxReplicationLag)")
+    .message("maxReplicationLag is of engine postgres only"))]
 pub struct SqlCheck {
     /// What kind of database it is; `mysql` is MariaDB too.
     pub engine: SqlEngine,
@@ -227,7 +229,8 @@ pub struct SqlActivity {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "bounds::count")]
     pub max_blocked_sessions: Option<u32>,
-    /// Longest time that a replica may be behind, 1s to 24h: on a primary every replica's, on a replica its own.
+    /// Longest time that a replica may be behind, 1s to 24h: on a primary every replica's, on a replica its own. For
+    /// `postgres` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = between("maxReplicationLag", "1s", "24h"))]
     pub max_replication_lag: Option<Duration>,

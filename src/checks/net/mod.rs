@@ -97,6 +97,12 @@ impl Network {
             .judge_literal(target.host(), target.port())
     }
 
+    /// Whether checks may open files of this machine.
+    #[must_use]
+    pub fn allows_files(&self) -> bool {
+        self.0.dialer.egress.allows_files()
+    }
+
     /// Opens sockets.
     #[must_use]
     pub fn dialer(&self) -> &Dialer {

@@ -1,6 +1,9 @@
 //! Whom TLS connections trust.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
@@ -22,6 +25,7 @@ pub struct Trust {
     inspection: Arc<ClientConfig>,
     unverified: Arc<ClientConfig>,
     has_roots: bool,
+    authorities: Option<PathBuf>,
 }
 
 impl Trust {
@@ -58,6 +62,7 @@ impl Trust {
             inspection: Arc::new(inspection),
             unverified: Arc::new(unverified),
             has_roots,
+            authorities: settings.certificate_authorities.clone(),
         })
     }
 
@@ -77,6 +82,12 @@ impl Trust {
     #[must_use]
     pub fn unverified(&self) -> Arc<ClientConfig> {
         self.unverified.clone()
+    }
+
+    /// The file of those that are trusted besides the system's, for libraries that do TLS themselves.
+    #[must_use]
+    pub fn authorities(&self) -> Option<&Path> {
+        self.authorities.as_deref()
     }
 
     /// Whether there is anybody to trust at all.

@@ -57,6 +57,16 @@ impl Expectation {
         if check.engine == SqlEngine::Sqlite && check.activity.is_some() {
             return Err(InvalidCheck::new("sql.activity", "is not of engine sqlite"));
         }
+        let lag = check
+            .activity
+            .as_ref()
+            .and_then(|it| it.max_replication_lag);
+        if check.engine != SqlEngine::Postgres && lag.is_some() {
+            return Err(InvalidCheck::new(
+                "sql.activity.maxReplicationLag",
+                "is of engine postgres only",
+            ));
+        }
         if let Some(migration) = &check.migration {
             validate(migration)?;
         }

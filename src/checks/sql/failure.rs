@@ -1,9 +1,14 @@
 //! What went wrong between a database and us, and whose fault it is.
 
-use sqlx::Error;
+use std::borrow::Cow;
+
+use sqlx::{Error, mysql::MySqlDatabaseError};
 
 use crate::checks::{
-    net::{Target, failure::connection_finding},
+    net::{
+        Target,
+        failure::{DialError, DialFailure},
+    },
     verdict::{Finding, FindingReason},
 };
 
@@ -19,16 +24,22 @@ pub(super) enum Stage {
 }
 
 /// What a check says of an error of a server at `target`. The server's own words stay out: they may hold anything.
-pub(super) fn finding(error: &Error, target: &Target, stage: Stage) -> Finding {
+pub(super) fn finding(error: Error, target: &Target, stage: Stage) -> Finding {
     match error {
-        Error::Io(error) => connection_finding(error, target),
+        Error::Io(error) => DialError {
+            target: target.clone(),
+            failure: DialFailure::of_handshake(error),
+        }
+        .finding(),
         Error::Database(error) => {
-            let code = error.code().unwrap_or_default();
+            let number = error.try_downcast_ref::<MySqlDatabaseError>();
+            let code = number.and_then(|error| state_of_number(error.number()));
+            let code = code.map_or_else(|| error.code().unwrap_or_default(), Cow::Borrowed);
             of_state(&code, target, stage)
         }
         Error::Configuration(_) => Finding::unknown(
             FindingReason::CredentialsRefused,
-            format!("user or password cannot be sent to {target}"),
+            format!("user or password cannot be sent to {target} like this"),
         ),
         Error::Tls(_) => Finding::fail(
             FindingReason::TlsFailed,
@@ -41,8 +52,25 @@ pub(super) fn finding(error: &Error, target: &Target, stage: Stage) -> Finding {
     }
 }
 
-/// What the SQLSTATE of an error amounts to: <https://www.postgresql.org/docs/current/errcodes-appendix.html>, and what
-/// MySQL and MariaDB use of it.
+/// The SQLSTATE that says what one of MySQL's numbers means, where its own does not:
+/// <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>, <https://mariadb.com/kb/en/mariadb-error-codes/>.
+fn state_of_number(number: u16) -> Option<&'static str> {
+    Some(match number {
+        1045 | 1129 | 1130 | 1698 => "28000",
+        1044 | 1142 | 1143 | 1227 | 1370 => "42501",
+        1049 => "3D000",
+        1040 | 1203 | 1226 => "53300",
+        1053 => "57P03",
+        1054 | 1146 | 1305 => "42P01",
+        1064 => "42601",
+        1205 => "55P03",
+        1317 | 1969 | 3024 => "57014",
+        1792 => "25006",
+        _ => return None,
+    })
+}
+
+/// What the SQLSTATE of an error amounts to: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 fn of_state(code: &str, target: &Target, stage: Stage) -> Finding {
     let is_code = code.len() == 5 && code.bytes().all(|it| it.is_ascii_alphanumeric());
     if !is_code {
@@ -62,18 +90,18 @@ fn of_state(code: &str, target: &Target, stage: Stage) -> Finding {
             FindingReason::CredentialsRefused,
             format!("{target} refused user or password"),
         ),
-        "42501" | "42000" if stage != Stage::Question || code == "42501" => Finding::unknown(
+        "42501" => Finding::unknown(
             FindingReason::CredentialsRefused,
             format!("{target} denies {what} to this user"),
         ),
         "3D000" => fail(FindingReason::UnexpectedValue, "has no such database"),
-        "53300" | "08004" => fail(FindingReason::UnexpectedValue, "has no connection left"),
+        "53300" => fail(FindingReason::UnexpectedValue, "has no connection left"),
         "57P03" => fail(
             FindingReason::ConnectionRefused,
             "is starting up or shutting down",
         ),
         "57P01" | "57P02" | "57P05" => fail(FindingReason::ConnectionReset, "ended the session"),
-        "57014" | "25P03" | "25P04" | "70100" => fail(
+        "57014" | "25P03" | "25P04" => fail(
             FindingReason::TimedOut,
             &format!("did not end {what} within the timeout"),
         ),
@@ -86,7 +114,7 @@ fn of_state(code: &str, target: &Target, stage: Stage) -> Finding {
             "the query tries to write, which no check may".to_owned(),
         ),
         // What the statement names is gone: the answer to the question, and a wrong one.
-        "42P01" | "42703" | "42883" | "3F000" | "42S02" | "42S22" => Finding::fail(
+        "42P01" | "42703" | "42883" | "3F000" => Finding::fail(
             FindingReason::UnexpectedValue,
             format!("{what} names something that {target} does not have (SQLSTATE {code})"),
         ),

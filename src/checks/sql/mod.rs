@@ -1,12 +1,15 @@
 //! The `sql` check: a database lets us in, and holds what it must. It is only ever read.
 
+mod conversation;
 mod expectation;
 mod failure;
 mod frames;
 mod migration;
+mod mysql;
 mod observation;
 mod postgres;
 mod server;
+mod sqlite;
 
 use std::fmt;
 
@@ -17,7 +20,7 @@ use tokio::time::Instant;
 use self::{
     expectation::Expectation,
     observation::{Observation, Times},
-    server::Server,
+    server::Place,
 };
 use super::{
     invalid::InvalidCheck,
@@ -29,7 +32,7 @@ use crate::api::{self, SecretKeyReference};
 
 /// Logs in, asks everything in one read-only transaction, and closes the connection.
 pub struct SqlProbe {
-    server: Server,
+    place: Place,
     expectation: Expectation,
 }
 
@@ -41,7 +44,7 @@ impl SqlProbe {
         secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
     ) -> Result<Self, InvalidCheck> {
         Ok(Self {
-            server: Server::new(check, secret)?,
+            place: Place::new(check, secret)?,
             expectation: Expectation::new(check)?,
         })
     }
@@ -75,8 +78,16 @@ impl SqlProbe {
         progress: &Progress,
         times: &Times,
     ) -> Result<Observation, Finding> {
-        let dialer = session.network().dialer();
-        postgres::observe(&self.server, &self.expectation, dialer, progress, times).await
+        let (network, expectation) = (session.network(), &self.expectation);
+        match &self.place {
+            Place::Postgres(server) => {
+                postgres::observe(server, expectation, network.dialer(), progress, times).await
+            }
+            Place::Mysql(server) => {
+                mysql::observe(server, expectation, network.dialer(), progress, times).await
+            }
+            Place::File(path) => sqlite::observe(path, expectation, network, progress, times).await,
+        }
     }
 }
 
@@ -90,11 +101,17 @@ impl Probe for SqlProbe {
     }
 
     fn host(&self) -> &str {
-        self.server.target.as_str()
+        match &self.place {
+            Place::Postgres(server) | Place::Mysql(server) => server.target.as_str(),
+            Place::File(path) => path,
+        }
     }
 
     fn targets(&self) -> Vec<&Target> {
-        vec![&self.server.target]
+        match &self.place {
+            Place::Postgres(server) | Place::Mysql(server) => vec![&server.target],
+            Place::File(_) => Vec::new(),
+        }
     }
 }
 
@@ -102,7 +119,7 @@ impl fmt::Debug for SqlProbe {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("SqlProbe")
-            .field("server", &self.server)
+            .field("place", &self.place)
             .finish_non_exhaustive()
     }
 }

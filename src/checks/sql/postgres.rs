@@ -2,6 +2,8 @@
 
 mod ask;
 
+use std::path::Path;
+
 use rustls::pki_types::ServerName;
 use secrecy::ExposeSecret;
 use sqlx::{ConnectOptions, Connection as _, postgres::PgConnectOptions};
@@ -11,6 +13,7 @@ use tokio::{
 };
 
 use super::{
+    conversation::Line,
     expectation::Expectation,
     failure::{Stage, finding},
     frames::Frames,
@@ -25,7 +28,6 @@ use crate::{
             dial::Dialer,
             failure::{connection_finding, timed_out},
             progress::{Phase, Progress},
-            relay::{Carried, Relay},
         },
         verdict::{Finding, FindingReason},
     },
@@ -48,38 +50,17 @@ pub(super) async fn observe(
 ) -> Result<Observation, Finding> {
     let target = &server.target;
     let connection = connect(server, dialer, progress).await?;
-    let relay = Relay::new(connection, SUFFIX).map_err(|_| {
-        Finding::unknown(
-            FindingReason::OutOfResources,
-            format!("no connection to {target}: this process cannot open a socket"),
-        )
-    })?;
-    let options = options(server, &relay);
-    let deadline = progress.deadline();
-    let work = converse(&options, target, expectation, deadline, times);
-    let (outcome, carried) = relay
-        .beside(Frames::default(), timeout_at(deadline, work))
-        .await;
-    if let Some(Carried::Stopped) = carried {
-        return Err(Finding::fail(
-            FindingReason::ProtocolError,
-            format!("{target} sent more than a check reads, or no PostgreSQL"),
-        ));
-    }
-    outcome.unwrap_or_else(|_| Err(silent(target, times)))
-}
-
-/// The server was reached, and said nothing more until the time was up.
-fn silent(target: &Target, times: &Times) -> Finding {
-    let doing = if times.is_authenticated() {
-        "answering the questions"
-    } else {
-        "letting the check in"
+    let line = Line {
+        server,
+        progress,
+        times,
     };
-    Finding::fail(
-        FindingReason::TimedOut,
-        format!("{target} timed out {doing}"),
-    )
+    line.hold(connection, SUFFIX, Frames::default(), |address| {
+        let options = options(server, address);
+        let deadline = progress.deadline();
+        async move { converse(&options, target, expectation, deadline, times).await }
+    })
+    .await
 }
 
 /// A connection on which nothing was said but the agreement on TLS.
@@ -130,10 +111,10 @@ where
 }
 
 /// Every option that the library would otherwise take from the environment is set.
-fn options(server: &Server, relay: &Relay) -> PgConnectOptions {
+fn options(server: &Server, address: &Path) -> PgConnectOptions {
     let password = server.password.as_ref().map(ExposeSecret::expose_secret);
     PgConnectOptions::new_without_pgpass()
-        .socket(relay.address())
+        .socket(address)
         .port(PORT)
         // The relay's connection is under TLS where it has to be.
         .ssl_mode(sqlx::postgres::PgSslMode::Disable)
@@ -158,7 +139,7 @@ async fn converse(
     let mut connection = options
         .connect()
         .await
-        .map_err(|error| finding(&error, target, Stage::Authenticate))?;
+        .map_err(|error| finding(error, target, Stage::Authenticate))?;
     times.authenticated(begun.elapsed());
     let begun = Instant::now();
     let seen = ask::everything(&mut connection, target, expectation, deadline).await?;

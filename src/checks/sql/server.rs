@@ -1,4 +1,4 @@
-//! A database server, and how to log in.
+//! Where a database is: a server, and how to log in, or a file.
 
 use secrecy::SecretString;
 
@@ -7,10 +7,34 @@ use crate::{
     checks::{invalid::InvalidCheck, net::Target},
 };
 
-/// Where a database is, and who asks.
+/// Where a database is.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    /// Behind PostgreSQL's protocol.
+    Postgres(Server),
+    /// Behind MySQL's protocol.
+    Mysql(Server),
+    /// In a file of this machine.
+    File(String),
+}
+
+impl Place {
+    /// Compiles what the check says of it.
+    pub(super) fn new(
+        check: &api::SqlCheck,
+        secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
+    ) -> Result<Self, InvalidCheck> {
+        Ok(match check.engine {
+            SqlEngine::Postgres => Self::Postgres(Server::new(check, 5432, secret)?),
+            SqlEngine::Mysql => Self::Mysql(Server::new(check, 3306, secret)?),
+            SqlEngine::Sqlite => Self::File(file(check)?),
+        })
+    }
+}
+
+/// A server, and who asks.
 #[derive(Clone, Debug)]
 pub(super) struct Server {
-    pub(super) engine: SqlEngine,
     pub(super) target: Target,
     pub(super) database: String,
     pub(super) user: String,
@@ -19,17 +43,12 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Compiles what the check says of it.
-    pub(super) fn new(
+    fn new(
         check: &api::SqlCheck,
+        default_port: u16,
         secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
     ) -> Result<Self, InvalidCheck> {
-        let default = match check.engine {
-            SqlEngine::Postgres => 5432,
-            SqlEngine::Mysql => 3306,
-            SqlEngine::Sqlite => 0,
-        };
-        let port = check.port.unwrap_or(default);
+        let port = check.port.unwrap_or(default_port);
         if port == 0 {
             return Err(InvalidCheck::new("sql.port", "is 0"));
         }
@@ -46,7 +65,6 @@ impl Server {
             })
         });
         Ok(Self {
-            engine: check.engine,
             target: Target::new(host, port)
                 .map_err(|error| InvalidCheck::new("sql.host", error.to_string()))?,
             database: required(check.database.as_deref(), "sql.database")?.to_owned(),
@@ -57,10 +75,77 @@ impl Server {
     }
 }
 
+fn file(check: &api::SqlCheck) -> Result<String, InvalidCheck> {
+    let of_server = [
+        ("sql.host", check.host.is_some()),
+        ("sql.port", check.port.is_some()),
+        ("sql.database", check.database.is_some()),
+        ("sql.user", check.user.is_some()),
+        ("sql.password", check.password.is_some()),
+    ];
+    if let Some((field, _)) = of_server.into_iter().find(|(_, is_set)| *is_set) {
+        return Err(InvalidCheck::new(field, "is not of engine sqlite"));
+    }
+    Ok(required(check.path.as_deref(), "sql.path")?.to_owned())
+}
+
 fn required<'a>(value: Option<&'a str>, field: &str) -> Result<&'a str, InvalidCheck> {
     let value = value.ok_or_else(|| InvalidCheck::new(field, "must be set"))?;
     if value.contains('\0') {
         return Err(InvalidCheck::new(field, "has a NUL character"));
     }
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(yaml: &str) -> Option<String> {
+        let check: api::SqlCheck = serde_yaml::from_str(yaml).unwrap();
+        Place::new(&check, &|_| None).err().map(|error| error.field)
+    }
+
+    #[test]
+    fn a_check_says_where_the_database_is_and_no_more_than_that() {
+        let server = "host: db, database: d, user: u";
+        assert_eq!(refused(&format!("{{engine: postgres, {server}}}")), None);
+        assert_eq!(refused("{engine: sqlite, path: /var/lib/app.db}"), None);
+        for (yaml, field) in [
+            (
+                "{engine: postgres, database: d, user: u}".to_owned(),
+                "sql.host",
+            ),
+            (
+                "{engine: mysql, host: db, user: u}".to_owned(),
+                "sql.database",
+            ),
+            (
+                "{engine: mysql, host: db, database: d}".to_owned(),
+                "sql.user",
+            ),
+            (
+                format!("{{engine: postgres, port: 0, {server}}}"),
+                "sql.port",
+            ),
+            (
+                format!("{{engine: postgres, path: a, {server}}}"),
+                "sql.path",
+            ),
+            (
+                "{engine: postgres, host: 'a b', database: d, user: u}".to_owned(),
+                "sql.host",
+            ),
+            ("{engine: sqlite}".to_owned(), "sql.path"),
+            ("{engine: sqlite, path: a, host: db}".to_owned(), "sql.host"),
+            (
+                format!(
+                    "{{engine: mysql, password: {{secretKeyRef: {{name: a, key: b}}}}, {server}}}"
+                ),
+                "sql.password.secretKeyRef",
+            ),
+        ] {
+            assert_eq!(refused(&yaml).as_deref(), Some(field), "{yaml}");
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! Checks of databases, against the real servers.
 
+mod mysql;
 mod postgres;
+mod sqlite;
 
 use std::{net::Ipv4Addr, time::Duration};
 

@@ -78,11 +78,11 @@ pub(super) async fn everything(
     deadline: Instant,
 ) -> Result<Observation, Finding> {
     let looked = look(connection, expectation, deadline).await;
-    let mut seen = looked.map_err(|error| finding(&error, target, Stage::Look))?;
+    let mut seen = looked.map_err(|error| finding(error, target, Stage::Look))?;
     if let Some(question) = &expectation.question {
         // Last, because an error ends the transaction, and so that nothing is asked in a session that it has changed.
         let answer = answer(connection, question).await;
-        seen.answer = Some(answer.map_err(|error| finding(&error, target, Stage::Question))?);
+        seen.answer = Some(answer.map_err(|error| finding(error, target, Stage::Question))?);
     }
     Ok(seen)
 }
