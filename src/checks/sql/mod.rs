@@ -54,21 +54,15 @@ impl SqlProbe {
         let times = Times::default();
         let seen = self.observe(session, &progress, &times).await;
         let phases = times.beside(progress.phases());
-        let Ok(seen) = &seen else {
-            return Measurement {
-                finding: seen.unwrap_err(),
-                phases,
-                schema: None,
-            };
-        };
-        let catalog = seen
-            .catalog
-            .as_ref()
-            .filter(|_| self.expectation.fingerprint);
+        let catalog = seen.as_ref().ok().and_then(|seen| seen.catalog.as_ref());
+        let catalog = catalog.filter(|_| self.expectation.fingerprint);
         Measurement {
-            finding: self.expectation.judge(seen, &phases),
-            phases,
             schema: catalog.and_then(observation::Catalog::fingerprint),
+            finding: match &seen {
+                Ok(seen) => self.expectation.judge(seen, &phases),
+                Err(finding) => finding.clone(),
+            },
+            phases,
         }
     }
 
