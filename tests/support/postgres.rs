@@ -122,9 +122,10 @@ impl Postgres {
 
     /// A connection of the administrator.
     pub async fn administrator(&self, database: &str) -> Result<PgConnection, sqlx::Error> {
+        let address = self.service.address();
         let options = PgConnectOptions::new_without_pgpass()
-            .host("127.0.0.1")
-            .port(self.port())
+            .host(&address.ip().to_string())
+            .port(address.port())
             .ssl_mode(sqlx::postgres::PgSslMode::Disable)
             .username(ADMINISTRATOR)
             .password(ADMINISTRATOR)

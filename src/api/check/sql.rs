@@ -1,5 +1,10 @@
 //! The fields of an `sql` check.
 
+#![expect(
+    clippy::struct_field_names,
+    reason = "each field of `SqlActivity` says in a manifest that it is a bound"
+)]
+
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -216,10 +221,6 @@ pub enum SqlMigrationOperator {
 /// What the sessions of a database may be up to. What is not named is not looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[expect(
-    clippy::struct_field_names,
-    reason = "each says in a manifest that it is a bound"
-)]
 pub struct SqlActivity {
     /// Most connections, as a percentage of what the server allows, 1 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -270,7 +270,7 @@ async fn tls_is_what_the_check_asks_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_mysql_fails_and_costs_little() {
     let network = network();
-    let packets = [&[0xff, 0xff, 0xff, 0][..], &[b'x'; 60_000]].concat();
+    let packets = [&[0xff, 0xff, 0xff, 0][..], &vec![b'x'; 60_000]].concat();
     for (words, then, reason) in [
         (
             &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],

@@ -394,7 +394,7 @@ async fn a_server_that_stops_answering_ends_its_own_check_in_time() {
 async fn what_is_no_postgres_fails_and_costs_little() {
     let network = network();
     let large = [b"D\x7f\xff\xff\xff".to_vec(), vec![0; 64]].concat();
-    let text = [&b"M"[..], &[b'x'; 60_000], b"\0\0"].concat();
+    let text = [&b"M"[..], &vec![b'x'; 60_000], b"\0\0"].concat();
     let length = u32::try_from(text.len() + 4).unwrap().to_be_bytes();
     let notice = [&b"N"[..], &length, &text].concat();
     for (words, then, tls, reason) in [
