@@ -2,6 +2,7 @@
 
 mod dns;
 mod http;
+mod sql;
 mod tcp;
 mod tls;
 
@@ -15,16 +16,20 @@ pub use self::{
         HeaderExpectation, HttpCheck, HttpExpectation, HttpHeader, HttpMethod, JsonExpectation,
         JsonOperator, Redirects, SecretValueSource,
     },
+    sql::{
+        SqlActivity, SqlCheck, SqlEngine, SqlLatency, SqlMigration, SqlMigrationOperator,
+        SqlMigrationTool, SqlQuery, SqlTable, SqlTls,
+    },
     tcp::TcpCheck,
     tls::{TlsCheck, TlsVersion},
 };
 use super::{Duration, SecretKeyReference, bounds, duration::between};
 
-/// One check of a validation. Exactly one of the kinds (`http`, `tcp`, `dns`, `tls`) says what is measured.
+/// One check of a validation. Exactly one of the kinds (`http`, `tcp`, `dns`, `tls`, `sql`) says what is measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.http), has(self.tcp), has(self.dns), has(self.tls)].filter(set, set).size() == 1")
-    .message("exactly one of http, tcp, dns, tls must be set"))]
+#[x_kube(validation = Rule::new("[has(self.http), has(self.tcp), has(self.dns), has(self.tls), has(self.sql)].filter(set, set).size() == 1")
+    .message("exactly one of http, tcp, dns, tls, sql must be set"))]
 #[x_kube(validation = Rule::new("!has(self.dependsOn) || !(self.name in self.dependsOn)")
     .message("a check cannot depend on itself"))]
 pub struct Check {
@@ -79,6 +84,9 @@ pub struct Check {
     /// A TLS handshake: chain, host name, version, expiry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsCheck>,
+    /// A database: PostgreSQL, MySQL, MariaDB or SQLite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sql: Option<SqlCheck>,
 }
 
 /// What a check measures: one kind of it.
@@ -92,11 +100,13 @@ pub enum CheckKind<'a> {
     Dns(&'a DnsCheck),
     /// A TLS handshake.
     Tls(&'a TlsCheck),
+    /// A database.
+    Sql(&'a SqlCheck),
 }
 
 impl CheckKind<'_> {
     /// The fields of [`Check`] of which exactly one is set.
-    pub const NAMES: [&'static str; 4] = ["http", "tcp", "dns", "tls"];
+    pub const NAMES: [&'static str; 5] = ["http", "tcp", "dns", "tls", "sql"];
 }
 
 impl Check {
@@ -108,6 +118,7 @@ impl Check {
             self.tcp.as_ref().map(CheckKind::Tcp),
             self.dns.as_ref().map(CheckKind::Dns),
             self.tls.as_ref().map(CheckKind::Tls),
+            self.sql.as_ref().map(CheckKind::Sql),
         ];
         let mut set = kinds.into_iter().flatten();
         let kind = set.next();
@@ -119,6 +130,7 @@ impl Check {
     pub fn secrets(&self) -> Vec<&SecretKeyReference> {
         match self.kind() {
             Some(CheckKind::Http(http)) => http.secrets(),
+            Some(CheckKind::Sql(sql)) => sql.secrets(),
             Some(CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_)) | None => Vec::new(),
         }
     }

@@ -71,6 +71,7 @@ impl DnsProbe {
         Measurement {
             finding: self.judge(answer),
             phases: phases(started.elapsed()),
+            schema: None,
         }
     }
 

@@ -10,8 +10,10 @@ pub mod http;
 pub mod invalid;
 pub mod net;
 pub mod reference;
+pub mod schema;
 #[cfg(test)]
 pub mod scripted;
+pub mod sql;
 pub mod suite;
 pub mod tcp;
 pub mod tls;

@@ -47,6 +47,7 @@ impl TcpProbe {
         Measurement {
             finding,
             phases: progress.phases(),
+            schema: None,
         }
     }
 }

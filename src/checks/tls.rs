@@ -69,6 +69,7 @@ impl TlsProbe {
         Measurement {
             finding,
             phases: progress.phases(),
+            schema: None,
         }
     }
 

@@ -4,6 +4,8 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use serde::Serialize;
 
+use super::schema::SchemaFingerprint;
+
 /// The longest message of a finding, in bytes: fifty checks and their conditions fit into a status of 64 KiB.
 pub const MAX_MESSAGE_BYTES: usize = 512;
 
@@ -222,6 +224,9 @@ pub struct Measurement {
     pub finding: Finding,
     /// Where the time went.
     pub phases: Phases,
+    /// The schema of the database, when the check was asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<SchemaFingerprint>,
 }
 
 impl From<Finding> for Measurement {
@@ -229,6 +234,7 @@ impl From<Finding> for Measurement {
         Self {
             finding,
             phases: Phases::default(),
+            schema: None,
         }
     }
 }

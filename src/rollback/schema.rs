@@ -1,41 +1,16 @@
 //! Whether the code to go back to can bear the database's schema as it is now.
 
-use std::{collections::BTreeMap, fmt};
-
-use serde::{Deserialize, Serialize};
+use std::fmt;
 
 use super::digest;
 use crate::api::{Guard, SchemaRule};
+pub use crate::checks::schema::{Column, SchemaFingerprint, Table};
 
 /// Hexadecimal digits of a fingerprint's digest.
 const DIGITS: usize = 32;
 
 /// Differences that a reason names; the rest is counted.
 const NAMED: usize = 5;
-
-/// What a database's schema looks like to the code that uses it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SchemaFingerprint {
-    /// Tables by name.
-    pub tables: BTreeMap<String, Table>,
-}
-
-/// Columns by name.
-pub type Table = BTreeMap<String, Column>;
-
-/// One column.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Column {
-    /// Its type, in the database's words.
-    #[serde(rename = "type")]
-    pub type_: String,
-    /// Whether it may be NULL.
-    pub nullable: bool,
-    /// Whether the database fills it in when an INSERT leaves it out.
-    pub has_default: bool,
-}
 
 impl Column {
     /// Whether an INSERT must name it.

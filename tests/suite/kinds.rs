@@ -61,6 +61,8 @@ pub async fn fails(scenario: &Scenario, name: &str, spec: Value, check: &str, re
     assert_eq!(said["reason"], reason, "{said}");
 }
 
+mod sql;
+
 mod tcp {
     use serde_json::json;
 

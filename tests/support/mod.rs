@@ -8,6 +8,8 @@ pub mod description;
 pub mod eventually;
 pub mod hostile;
 pub mod intercept;
+pub mod mariadb;
+pub mod postgres;
 pub mod proxy;
 pub mod readers;
 pub mod recorder;

@@ -17,8 +17,9 @@ pub(super) struct JsonAssertion {
     comparison: Comparison,
 }
 
+/// What one value is held against.
 #[derive(Debug)]
-enum Comparison {
+pub(in crate::checks) enum Comparison {
     Exists,
     Equals(Expected),
     NotEquals(Expected),
@@ -26,7 +27,7 @@ enum Comparison {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Ordering {
+pub(in crate::checks) enum Ordering {
     LessThan,
     AtMost,
     GreaterThan,
@@ -35,7 +36,7 @@ enum Ordering {
 
 /// What a value is compared with: its text, and the number that the text spells, if it spells one.
 #[derive(Debug)]
-struct Expected {
+pub(in crate::checks) struct Expected {
     text: String,
     number: Option<Number>,
 }
@@ -83,7 +84,11 @@ impl JsonAssertion {
 }
 
 impl Comparison {
-    fn new(operator: JsonOperator, value: Option<&str>) -> Result<Self, String> {
+    /// Compiles it; an error says what is wrong with `value`.
+    pub(in crate::checks) fn new(
+        operator: JsonOperator,
+        value: Option<&str>,
+    ) -> Result<Self, String> {
         let Some(value) = value else {
             return match operator {
                 JsonOperator::Exists => Ok(Self::Exists),
@@ -109,7 +114,7 @@ impl Comparison {
     }
 
     /// Why `value` does not hold: value, operator, threshold.
-    fn fault(&self, value: &Value) -> Option<String> {
+    pub(in crate::checks) fn fault(&self, value: &Value) -> Option<String> {
         let seen = shown(value);
         match self {
             Self::Exists => None,

@@ -15,6 +15,7 @@ use http::{HeaderMap, StatusCode, header};
 use secrecy::SecretString;
 use tokio::time::{Instant, timeout_at};
 
+pub(super) use self::json::Comparison;
 use self::{
     body::{Body, read},
     expectation::{Expectation, Observation},
@@ -69,7 +70,11 @@ impl HttpProbe {
             Ok(observation) => self.judge(session, &observation, deadline).await,
             Err(finding) => finding,
         };
-        Measurement { finding, phases }
+        Measurement {
+            finding,
+            phases,
+            schema: None,
+        }
     }
 
     /// The final answer; `phases` are those of the hop that gave it, or failed to.

@@ -10,7 +10,7 @@ use url::Host;
 
 use super::{
     embedded::faces,
-    settings::{EgressSettings, PrivateRanges},
+    settings::{EgressSettings, LocalFiles, PrivateRanges},
 };
 
 /// The kubelet's API, and its read-only port.
@@ -77,6 +77,12 @@ impl Egress {
             settings,
             api_servers,
         }
+    }
+
+    /// Whether checks may open files of this machine.
+    #[must_use]
+    pub fn allows_files(&self) -> bool {
+        self.settings.files == LocalFiles::Allow
     }
 
     /// Judges an address about to be dialled, and every IPv4 address written inside it.

@@ -6,6 +6,7 @@ pub mod egress;
 pub mod embedded;
 pub mod failure;
 pub mod progress;
+pub mod relay;
 pub mod resolve;
 pub mod session;
 pub mod settings;
@@ -94,6 +95,12 @@ impl Network {
             .dialer
             .egress
             .judge_literal(target.host(), target.port())
+    }
+
+    /// Whether checks may open files of this machine.
+    #[must_use]
+    pub fn allows_files(&self) -> bool {
+        self.0.dialer.egress.allows_files()
     }
 
     /// Opens sockets.

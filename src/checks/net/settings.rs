@@ -39,6 +39,8 @@ pub struct EgressSettings {
     pub deny: Vec<IpNet>,
     /// What holds for private ranges: RFC 1918, the shared address space of RFC 6598, and unique local IPv6 addresses.
     pub private: PrivateRanges,
+    /// What holds for files of the machine that checks run on.
+    pub files: LocalFiles,
 }
 
 impl EgressSettings {
@@ -47,6 +49,7 @@ impl EgressSettings {
     pub fn everything_allowed() -> Self {
         Self {
             allow: vec![Ipv4Net::default().into(), Ipv6Net::default().into()],
+            files: LocalFiles::Allow,
             ..Self::default()
         }
     }
@@ -59,6 +62,16 @@ pub enum PrivateRanges {
     #[default]
     Allow,
     /// Checks may not connect to them, unless `allow` names them.
+    Deny,
+}
+
+/// What holds for files of the machine that checks run on: its own, and not those of whoever writes checks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LocalFiles {
+    /// Checks may open them.
+    Allow,
+    /// Checks may not open any.
+    #[default]
     Deny,
 }
 

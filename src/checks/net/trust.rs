@@ -1,12 +1,18 @@
 //! Whom TLS connections trust.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rustls::{
-    ClientConfig, RootCertStore,
-    client::Resumption,
-    crypto::ring,
-    pki_types::{CertificateDer, pem::PemObject},
+    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    client::{
+        Resumption,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
 use tracing::warn;
 
@@ -17,7 +23,9 @@ use super::{NetworkError, settings::TlsSettings};
 pub struct Trust {
     requests: Arc<ClientConfig>,
     inspection: Arc<ClientConfig>,
+    unverified: Arc<ClientConfig>,
     has_roots: bool,
+    authorities: Option<PathBuf>,
 }
 
 impl Trust {
@@ -45,10 +53,16 @@ impl Trust {
         requests.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         // A resumed session shows the certificate of an earlier handshake.
         inspection.resumption = Resumption::disabled();
+        let mut unverified = inspection.clone();
+        unverified
+            .dangerous()
+            .set_certificate_verifier(Arc::new(Anybody::default()));
         Ok(Self {
             requests: Arc::new(requests),
             inspection: Arc::new(inspection),
+            unverified: Arc::new(unverified),
             has_roots,
+            authorities: settings.certificate_authorities.clone(),
         })
     }
 
@@ -64,10 +78,69 @@ impl Trust {
         self.inspection.clone()
     }
 
+    /// For checks whose author has asked for TLS with whoever answers: it keeps listeners out, and no impostors.
+    #[must_use]
+    pub fn unverified(&self) -> Arc<ClientConfig> {
+        self.unverified.clone()
+    }
+
+    /// The file of those that are trusted besides the system's, for libraries that do TLS themselves.
+    #[must_use]
+    pub fn authorities(&self) -> Option<&Path> {
+        self.authorities.as_deref()
+    }
+
     /// Whether there is anybody to trust at all.
     #[must_use]
     pub const fn has_roots(&self) -> bool {
         self.has_roots
+    }
+}
+
+/// Accepts every certificate whose key the other side shows to have.
+#[derive(Debug)]
+struct Anybody(CryptoProvider);
+
+impl Default for Anybody {
+    fn default() -> Self {
+        Self(ring::default_provider())
+    }
+}
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
     }
 }
 

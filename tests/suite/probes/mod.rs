@@ -8,6 +8,7 @@ mod hostile;
 mod http2;
 mod redirects;
 mod secrets;
+mod sql;
 mod tls;
 
 use std::time::Duration;

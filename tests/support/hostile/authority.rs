@@ -11,6 +11,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
     date_time_ymd,
@@ -42,6 +43,7 @@ pub enum Versions {
 pub struct Certificate {
     shown: Arc<Shown>,
     versions: Versions,
+    key: String,
 }
 
 /// What a server shows at the moment.
@@ -156,13 +158,28 @@ impl Drop for Authority {
 
 impl Certificate {
     fn new(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Self {
+        let pem = key.serialize_pem();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let key = ring::sign::any_supported_type(&key).unwrap();
         let key = Arc::new(CertifiedKey::new(chain, key));
         Self {
             shown: Arc::new(Shown(Mutex::new(key))),
             versions: Versions::Both,
+            key: pem,
         }
+    }
+
+    /// Chain and key as PEM texts, for servers of other programs.
+    pub fn pem(&self) -> (String, String) {
+        let shown = self.shown.0.lock().unwrap();
+        let certificate = |der: &CertificateDer<'_>| {
+            let text = BASE64_STANDARD.encode(der);
+            format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+        };
+        (
+            shown.cert.iter().map(certificate).collect(),
+            self.key.clone(),
+        )
     }
 
     /// Shows the other one from the next handshake on.
