@@ -19,8 +19,9 @@ mod validation;
 
 pub use check::{
     Area, Check, CheckKind, DnsCheck, DnsRecordType, HeaderExpectation, HttpCheck, HttpExpectation,
-    HttpHeader, HttpMethod, JsonExpectation, JsonOperator, Redirects, SecretValueSource, Severity,
-    Stage, TcpCheck, TlsCheck, TlsVersion,
+    HttpHeader, HttpMethod, JsonExpectation, JsonOperator, Redirects, RedisCheck, RedisKey,
+    RedisLength, RedisOperator, RedisReplication, RedisRole, RedisServer, SecretValueSource,
+    Severity, Stage, TcpCheck, TlsCheck, TlsVersion,
 };
 pub use conditions::{Condition, ConditionStatus, ConditionType, Reason};
 pub use crd::custom_resource_definitions;

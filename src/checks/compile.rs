@@ -5,8 +5,8 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{
-    dns::DnsProbe, http::HttpProbe, invalid::InvalidCheck, suite::Probe, tcp::TcpProbe,
-    tls::TlsProbe,
+    dns::DnsProbe, http::HttpProbe, invalid::InvalidCheck, redis::RedisProbe, suite::Probe,
+    tcp::TcpProbe, tls::TlsProbe,
 };
 use crate::api::{Check, CheckKind, SecretKeyReference};
 
@@ -34,5 +34,6 @@ fn probe(kind: CheckKind<'_>, secrets: Secrets<'_>) -> Result<Arc<dyn Probe>, In
         CheckKind::Tcp(tcp) => Arc::new(TcpProbe::new(tcp)?),
         CheckKind::Dns(dns) => Arc::new(DnsProbe::new(dns)?),
         CheckKind::Tls(tls) => Arc::new(TlsProbe::new(tls)?),
+        CheckKind::Redis(redis) => Arc::new(RedisProbe::new(redis, secrets)?),
     })
 }

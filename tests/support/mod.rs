@@ -10,6 +10,7 @@ pub mod intercept;
 pub mod proxy;
 pub mod readers;
 pub mod recorder;
+pub mod redis;
 pub mod requests;
 pub mod rules;
 pub mod scenario;

@@ -7,6 +7,7 @@ mod egress;
 mod hostile;
 mod http2;
 mod redirects;
+mod redis;
 mod secrets;
 mod tls;
 
