@@ -5,6 +5,7 @@ mod http;
 mod redis;
 mod tcp;
 mod tls;
+mod worker;
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -21,14 +22,18 @@ pub use self::{
     },
     tcp::TcpCheck,
     tls::{TlsCheck, TlsVersion},
+    worker::{
+        WorkerCheck, WorkerDeadLetters, WorkerHeartbeat, WorkerQueue, WorkerQueueEnd,
+        WorkerQueueType, WorkerRoundTrip, WorkerStore,
+    },
 };
 use super::{Duration, SecretKeyReference, bounds, duration::between};
 
-/// One check of a validation. Exactly one of the kinds (`http`, `tcp`, `dns`, `tls`, `redis`) says what is measured.
+/// One check of a validation. Exactly one of the kinds (`http`, `tcp`, `dns`, `tls`, `redis`, `worker`) says what is measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.http), has(self.tcp), has(self.dns), has(self.tls), has(self.redis)].filter(set, set).size() == 1")
-    .message("exactly one of http, tcp, dns, tls, redis must be set"))]
+#[x_kube(validation = Rule::new("[has(self.http), has(self.tcp), has(self.dns), has(self.tls), has(self.redis), has(self.worker)].filter(set, set).size() == 1")
+    .message("exactly one of http, tcp, dns, tls, redis, worker must be set"))]
 #[x_kube(validation = Rule::new("!has(self.dependsOn) || !(self.name in self.dependsOn)")
     .message("a check cannot depend on itself"))]
 pub struct Check {
@@ -86,6 +91,9 @@ pub struct Check {
     /// A Redis server: that it answers, and its keys, memory and replication.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redis: Option<RedisCheck>,
+    /// What works off a queue: its health, heartbeat, queue, and a job of the check's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<WorkerCheck>,
 }
 
 /// What a check measures: one kind of it.
@@ -101,11 +109,13 @@ pub enum CheckKind<'a> {
     Tls(&'a TlsCheck),
     /// A Redis server.
     Redis(&'a RedisCheck),
+    /// What works off a queue.
+    Worker(&'a WorkerCheck),
 }
 
 impl CheckKind<'_> {
     /// The fields of [`Check`] of which exactly one is set.
-    pub const NAMES: [&'static str; 5] = ["http", "tcp", "dns", "tls", "redis"];
+    pub const NAMES: [&'static str; 6] = ["http", "tcp", "dns", "tls", "redis", "worker"];
 }
 
 impl Check {
@@ -118,6 +128,7 @@ impl Check {
             self.dns.as_ref().map(CheckKind::Dns),
             self.tls.as_ref().map(CheckKind::Tls),
             self.redis.as_ref().map(CheckKind::Redis),
+            self.worker.as_ref().map(CheckKind::Worker),
         ];
         let mut set = kinds.into_iter().flatten();
         let kind = set.next();
@@ -130,6 +141,7 @@ impl Check {
         match self.kind() {
             Some(CheckKind::Http(http)) => http.secrets(),
             Some(CheckKind::Redis(redis)) => redis.secrets(),
+            Some(CheckKind::Worker(worker)) => worker.secrets(),
             Some(CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_)) | None => Vec::new(),
         }
     }

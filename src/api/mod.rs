@@ -21,7 +21,8 @@ pub use check::{
     Area, Check, CheckKind, DnsCheck, DnsRecordType, HeaderExpectation, HttpCheck, HttpExpectation,
     HttpHeader, HttpMethod, JsonExpectation, JsonOperator, Redirects, RedisCheck, RedisKey,
     RedisLength, RedisOperator, RedisReplication, RedisRole, RedisServer, SecretValueSource,
-    Severity, Stage, TcpCheck, TlsCheck, TlsVersion,
+    Severity, Stage, TcpCheck, TlsCheck, TlsVersion, WorkerCheck, WorkerDeadLetters,
+    WorkerHeartbeat, WorkerQueue, WorkerQueueEnd, WorkerQueueType, WorkerRoundTrip, WorkerStore,
 };
 pub use conditions::{Condition, ConditionStatus, ConditionType, Reason};
 pub use crd::custom_resource_definitions;

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::{
     dns::DnsProbe, http::HttpProbe, invalid::InvalidCheck, redis::RedisProbe, suite::Probe,
-    tcp::TcpProbe, tls::TlsProbe,
+    tcp::TcpProbe, tls::TlsProbe, worker::WorkerProbe,
 };
 use crate::api::{Check, CheckKind, SecretKeyReference};
 
@@ -35,5 +35,6 @@ fn probe(kind: CheckKind<'_>, secrets: Secrets<'_>) -> Result<Arc<dyn Probe>, In
         CheckKind::Dns(dns) => Arc::new(DnsProbe::new(dns)?),
         CheckKind::Tls(tls) => Arc::new(TlsProbe::new(tls)?),
         CheckKind::Redis(redis) => Arc::new(RedisProbe::new(redis, secrets)?),
+        CheckKind::Worker(worker) => Arc::new(WorkerProbe::new(worker, secrets)?),
     })
 }

@@ -17,3 +17,4 @@ pub mod suite;
 pub mod tcp;
 pub mod tls;
 pub mod verdict;
+pub mod worker;

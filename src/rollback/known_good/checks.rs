@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     api::{
         Area, Check, CheckState, CheckStatus, DnsCheck, HttpCheck, RedisCheck, Severity, TcpCheck,
-        TlsCheck,
+        TlsCheck, WorkerCheck,
     },
     rollback::digest,
 };
@@ -93,6 +93,8 @@ struct Identity<'a> {
     tls: Option<&'a TlsCheck>,
     #[serde(skip_serializing_if = "Option::is_none")]
     redis: Option<&'a RedisCheck>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worker: Option<&'a WorkerCheck>,
 }
 
 /// 16 hexadecimal digits over the check's name, its area, what it measures and what it expects. How often and how
@@ -107,6 +109,7 @@ pub fn check_digest(check: &Check) -> String {
         dns,
         tls,
         redis,
+        worker,
         stage: _,
         severity: _,
         depends_on: _,
@@ -124,6 +127,7 @@ pub fn check_digest(check: &Check) -> String {
         dns: dns.as_ref(),
         tls: tls.as_ref(),
         redis: redis.as_ref(),
+        worker: worker.as_ref(),
     };
     digest::of_json(&identity, DIGITS)
 }

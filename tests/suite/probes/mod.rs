@@ -10,6 +10,7 @@ mod redirects;
 mod redis;
 mod secrets;
 mod tls;
+mod worker;
 
 use std::time::Duration;
 

@@ -83,9 +83,13 @@ async fn keys_of_every_type_are_counted_over_one_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_that_are_refused_leave_it_unknown_and_are_not_shown() {
-    let Some(redis) = Redis::start(&["--requirepass", "another"]).await else {
+    let Some(redis) = Redis::start(&[]).await else {
         return;
     };
+    // The connection of the test stays logged in.
+    redis
+        .ask::<()>(&["CONFIG", "SET", "requirepass", "another"])
+        .await;
     let anonymous = check(&format!("host: 127.0.0.1\nport: {}", redis.port())).await;
     let wrong = "canary-4f1d";
     let probe = probe_with(&redis.fields(), wrong);
@@ -263,7 +267,6 @@ async fn an_answer_without_end_is_cut_and_memory_stays_within_bounds() {
         ("$536870912\r\n", "aaaaaaaa"),
         ("*1000000000\r\n", "_\r\n_\r\n_\r\n"),
         ("+PONG\r\n*1000000000\r\n", ":1\r\n:1\r\n"),
-        ("+PONG\r\n", "-ERR x\r\n"),
     ] {
         let before = resident();
         let stub = Stub::Endless(first.into(), then.repeat(4096).into());
