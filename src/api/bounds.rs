@@ -35,6 +35,11 @@ pub(super) fn one_to_hundred(_: &mut schemars::SchemaGenerator) -> schemars::Sch
     integer(1, 100)
 }
 
+/// 0 to 1023.
+pub(super) fn redis_database(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(0, 1023)
+}
+
 /// From 0 on.
 pub(super) fn count(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({"type": "integer", "minimum": 0})

@@ -2,34 +2,24 @@
 
 mod dns;
 mod http;
+mod kind;
+mod redis;
 mod sql;
 mod tcp;
 mod tls;
+mod worker;
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::{
-    dns::{DnsCheck, DnsRecordType},
-    http::{
-        HeaderExpectation, HttpCheck, HttpExpectation, HttpHeader, HttpMethod, JsonExpectation,
-        JsonOperator, Redirects, SecretValueSource,
-    },
-    sql::{
-        SqlActivity, SqlCheck, SqlEngine, SqlLatency, SqlMigration, SqlMigrationOperator,
-        SqlMigrationTool, SqlQuery, SqlTable, SqlTls,
-    },
-    tcp::TcpCheck,
-    tls::{TlsCheck, TlsVersion},
-};
-use super::{Duration, SecretKeyReference, bounds, duration::between};
+pub use self::{dns::*, http::*, kind::CheckKind, redis::*, sql::*, tcp::*, tls::*, worker::*};
+use super::{Duration, bounds, duration::between};
 
-/// One check of a validation. Exactly one of the kinds (`http`, `tcp`, `dns`, `tls`, `sql`) says what is measured.
+/// One check of a validation. Exactly one of the kinds, from `http` on, says what is measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.http), has(self.tcp), has(self.dns), has(self.tls), has(self.sql)].filter(set, set).size() == 1")
-    .message("exactly one of http, tcp, dns, tls, sql must be set"))]
+#[x_kube(validation = kind::exactly_one())]
 #[x_kube(validation = Rule::new("!has(self.dependsOn) || !(self.name in self.dependsOn)")
     .message("a check cannot depend on itself"))]
 pub struct Check {
@@ -87,53 +77,12 @@ pub struct Check {
     /// A database: PostgreSQL, MySQL, MariaDB or SQLite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sql: Option<SqlCheck>,
-}
-
-/// What a check measures: one kind of it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum CheckKind<'a> {
-    /// An HTTP or HTTPS request.
-    Http(&'a HttpCheck),
-    /// A TCP connection.
-    Tcp(&'a TcpCheck),
-    /// A DNS lookup.
-    Dns(&'a DnsCheck),
-    /// A TLS handshake.
-    Tls(&'a TlsCheck),
-    /// A database.
-    Sql(&'a SqlCheck),
-}
-
-impl CheckKind<'_> {
-    /// The fields of [`Check`] of which exactly one is set.
-    pub const NAMES: [&'static str; 5] = ["http", "tcp", "dns", "tls", "sql"];
-}
-
-impl Check {
-    /// What it measures; `None` when no kind is set, or several are.
-    #[must_use]
-    pub fn kind(&self) -> Option<CheckKind<'_>> {
-        let kinds = [
-            self.http.as_ref().map(CheckKind::Http),
-            self.tcp.as_ref().map(CheckKind::Tcp),
-            self.dns.as_ref().map(CheckKind::Dns),
-            self.tls.as_ref().map(CheckKind::Tls),
-            self.sql.as_ref().map(CheckKind::Sql),
-        ];
-        let mut set = kinds.into_iter().flatten();
-        let kind = set.next();
-        kind.filter(|_| set.next().is_none())
-    }
-
-    /// Every key of a Secret that it refers to.
-    #[must_use]
-    pub fn secrets(&self) -> Vec<&SecretKeyReference> {
-        match self.kind() {
-            Some(CheckKind::Http(http)) => http.secrets(),
-            Some(CheckKind::Sql(sql)) => sql.secrets(),
-            Some(CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_)) | None => Vec::new(),
-        }
-    }
+    /// A Redis server: that it answers, and its keys, memory and replication.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redis: Option<RedisCheck>,
+    /// What works off a queue: its health, heartbeat, queue, and a job of the check's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<WorkerCheck>,
 }
 
 fn default_timeout() -> Duration {

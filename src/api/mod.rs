@@ -17,12 +17,7 @@ mod status;
 mod target;
 mod validation;
 
-pub use check::{
-    Area, Check, CheckKind, DnsCheck, DnsRecordType, HeaderExpectation, HttpCheck, HttpExpectation,
-    HttpHeader, HttpMethod, JsonExpectation, JsonOperator, Redirects, SecretValueSource, Severity,
-    SqlActivity, SqlCheck, SqlEngine, SqlLatency, SqlMigration, SqlMigrationOperator,
-    SqlMigrationTool, SqlQuery, SqlTable, SqlTls, Stage, TcpCheck, TlsCheck, TlsVersion,
-};
+pub use check::*;
 pub use conditions::{Condition, ConditionStatus, ConditionType, Reason};
 pub use crd::custom_resource_definitions;
 pub use duration::{Duration, InvalidDuration};

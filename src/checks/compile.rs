@@ -5,8 +5,8 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{
-    dns::DnsProbe, http::HttpProbe, invalid::InvalidCheck, sql::SqlProbe, suite::Probe,
-    tcp::TcpProbe, tls::TlsProbe,
+    dns::DnsProbe, http::HttpProbe, invalid::InvalidCheck, redis::RedisProbe, sql::SqlProbe,
+    suite::Probe, tcp::TcpProbe, tls::TlsProbe, worker::WorkerProbe,
 };
 use crate::api::{Check, CheckKind, SecretKeyReference};
 
@@ -35,5 +35,7 @@ fn probe(kind: CheckKind<'_>, secrets: Secrets<'_>) -> Result<Arc<dyn Probe>, In
         CheckKind::Dns(dns) => Arc::new(DnsProbe::new(dns)?),
         CheckKind::Sql(sql) => Arc::new(SqlProbe::new(sql, secrets)?),
         CheckKind::Tls(tls) => Arc::new(TlsProbe::new(tls)?),
+        CheckKind::Redis(redis) => Arc::new(RedisProbe::new(redis, secrets)?),
+        CheckKind::Worker(worker) => Arc::new(WorkerProbe::new(worker, secrets)?),
     })
 }

@@ -9,6 +9,7 @@ pub mod engine;
 pub mod http;
 pub mod invalid;
 pub mod net;
+pub mod redis;
 pub mod reference;
 pub mod schema;
 #[cfg(test)]
@@ -18,3 +19,4 @@ pub mod suite;
 pub mod tcp;
 pub mod tls;
 pub mod verdict;
+pub mod worker;

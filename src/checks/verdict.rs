@@ -33,6 +33,8 @@ pub enum FindingReason {
     UnexpectedBody,
     /// A measured value, count or text is not what it has to be.
     UnexpectedValue,
+    /// Jobs are there, and nothing works them off.
+    NotProcessing,
     /// There is nothing to judge: an empty result, a value that is no number.
     NoData,
     /// The answer came too late for the expectation, though within the timeout.
@@ -87,6 +89,7 @@ impl FindingReason {
             Self::UnexpectedHeader => "UnexpectedHeader",
             Self::UnexpectedBody => "UnexpectedBody",
             Self::UnexpectedValue => "UnexpectedValue",
+            Self::NotProcessing => "NotProcessing",
             Self::NoData => "NoData",
             Self::TooSlow => "TooSlow",
             Self::UnexpectedRecords => "UnexpectedRecords",

@@ -13,6 +13,7 @@ pub mod postgres;
 pub mod proxy;
 pub mod readers;
 pub mod recorder;
+pub mod redis;
 pub mod requests;
 pub mod rules;
 pub mod scenario;

@@ -2,13 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
 use crate::{
-    api::{
-        Area, Check, CheckState, CheckStatus, DnsCheck, HttpCheck, Severity, SqlCheck, TcpCheck,
-        TlsCheck,
-    },
+    api::{Check, CheckState, CheckStatus, Duration, Severity, Stage},
     rollback::digest,
 };
 
@@ -77,53 +72,20 @@ impl CheckDigests {
     }
 }
 
-/// What makes a check the one that passed or failed: when it changes, the check never passed anywhere.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Identity<'a> {
-    name: &'a str,
-    area: Area,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    http: Option<&'a HttpCheck>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tcp: Option<&'a TcpCheck>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dns: Option<&'a DnsCheck>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tls: Option<&'a TlsCheck>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sql: Option<&'a SqlCheck>,
-}
-
-/// 16 hexadecimal digits over the check's name, its area, what it measures and what it expects. How often and how
-/// patiently it runs, and what its verdict leads to, is left out.
+/// 16 hexadecimal digits over what makes a check the one that passed or failed: its name, its area, what it measures and
+/// what it expects. How often and how patiently it runs, and what its verdict leads to, is left out.
 #[must_use]
 pub fn check_digest(check: &Check) -> String {
-    let Check {
-        name,
-        area,
-        http,
-        tcp,
-        dns,
-        tls,
-        sql,
-        stage: _,
-        severity: _,
-        depends_on: _,
-        interval: _,
-        timeout: _,
-        retries: _,
-        failure_threshold: _,
-        success_threshold: _,
-    } = check;
-    let identity = Identity {
-        name,
-        area: *area,
-        http: http.as_ref(),
-        tcp: tcp.as_ref(),
-        dns: dns.as_ref(),
-        tls: tls.as_ref(),
-        sql: sql.as_ref(),
+    let identity = Check {
+        stage: Stage::default(),
+        severity: Severity::default(),
+        depends_on: Vec::new(),
+        interval: None,
+        timeout: Duration::from_secs(0),
+        retries: 0,
+        failure_threshold: 0,
+        success_threshold: 0,
+        ..check.clone()
     };
     digest::of_json(&identity, DIGITS)
 }

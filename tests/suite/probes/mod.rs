@@ -7,9 +7,11 @@ mod egress;
 mod hostile;
 mod http2;
 mod redirects;
+mod redis;
 mod secrets;
 mod sql;
 mod tls;
+mod worker;
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process,
     sync::{
         Arc, Mutex,
@@ -88,6 +88,17 @@ impl Authority {
     /// A good one for this host name or address.
     pub fn good_for(&self, host: &str) -> Certificate {
         self.sign(&params(host))
+    }
+
+    /// The same for a program: a new certificate and its key as PEM files in `folder`.
+    pub fn write_good_for(&self, host: &str, folder: &Path) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let certificate = params(host).signed_by(&key, &self.issuer).unwrap();
+        let files = ["certificate.pem", "key.pem"].map(|name| folder.join(name));
+        fs::write(&files[0], certificate.pem()).unwrap();
+        fs::write(&files[1], key.serialize_pem()).unwrap();
+        let [certificate, key] = files.map(|file| file.to_str().unwrap().to_owned());
+        (certificate, key)
     }
 
     /// One whose time is over.
