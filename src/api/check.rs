@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     dns::{DnsCheck, DnsRecordType},
     http::{
-        HeaderExpectation, HttpCheck, HttpExpectation, HttpHeader, HttpMethod, JsonExpectation,
-        JsonOperator, Redirects, SecretValueSource,
+        HeaderExpectation, HttpCheck, HttpExpectation, HttpHeader, HttpMethod, HttpPhaseLimits,
+        JsonExpectation, JsonOperator, Redirects, SecretValueSource,
     },
     tcp::TcpCheck,
     tls::{TlsCheck, TlsVersion},

@@ -19,8 +19,8 @@ mod validation;
 
 pub use check::{
     Area, Check, CheckKind, DnsCheck, DnsRecordType, HeaderExpectation, HttpCheck, HttpExpectation,
-    HttpHeader, HttpMethod, JsonExpectation, JsonOperator, Redirects, SecretValueSource, Severity,
-    Stage, TcpCheck, TlsCheck, TlsVersion,
+    HttpHeader, HttpMethod, HttpPhaseLimits, JsonExpectation, JsonOperator, Redirects,
+    SecretValueSource, Severity, Stage, TcpCheck, TlsCheck, TlsVersion,
 };
 pub use conditions::{Condition, ConditionStatus, ConditionType, Reason};
 pub use crd::custom_resource_definitions;

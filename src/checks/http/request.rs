@@ -69,10 +69,14 @@ impl RequestTemplate {
                 format!("is longer than {LONGEST_BODY} bytes"),
             ));
         }
-        if check.body.is_some() && check.method != HttpMethod::Post {
+        let takes_body = matches!(
+            check.method,
+            HttpMethod::Post | HttpMethod::Put | HttpMethod::Patch
+        );
+        if check.body.is_some() && !takes_body {
             return Err(InvalidCheck::new(
                 "http.body",
-                "is sent with method POST only",
+                "is sent with method POST, PUT or PATCH only",
             ));
         }
         Ok(Self {
@@ -84,6 +88,9 @@ impl RequestTemplate {
                 HttpMethod::Head => Method::HEAD,
                 HttpMethod::Options => Method::OPTIONS,
                 HttpMethod::Post => Method::POST,
+                HttpMethod::Put => Method::PUT,
+                HttpMethod::Patch => Method::PATCH,
+                HttpMethod::Delete => Method::DELETE,
             },
             headers: headers(&check.headers, secret)?,
             body: body.into(),
@@ -127,9 +134,9 @@ impl RequestTemplate {
         &self.target
     }
 
-    /// Whether sending it twice does no more than sending it once.
-    pub(super) fn repeatable(&self) -> bool {
-        self.method != Method::POST
+    /// Whether it changes nothing (RFC 9110, section 9.2.1), so that it may be sent twice, and to another address.
+    pub(super) fn is_safe(&self) -> bool {
+        self.method.is_safe()
     }
 
     pub(super) fn carries_secrets(&self) -> bool {
@@ -254,9 +261,12 @@ mod tests {
     }
 
     #[test]
-    fn a_body_goes_with_post_alone_and_has_a_bound() {
-        assert!(template("{url: 'http://a', method: POST, body: x}").is_ok());
-        for method in ["GET", "HEAD", "OPTIONS"] {
+    fn a_body_goes_with_methods_that_take_one_and_has_a_bound() {
+        for method in ["POST", "PUT", "PATCH"] {
+            let yaml = format!("{{url: 'http://a', method: {method}, body: x}}");
+            assert!(template(&yaml).is_ok());
+        }
+        for method in ["GET", "HEAD", "OPTIONS", "DELETE"] {
             let yaml = format!("{{url: 'http://a', method: {method}, body: x}}");
             assert_eq!(template(&yaml).err().unwrap().field, "http.body");
         }
