@@ -139,6 +139,14 @@ pub struct HttpExpectation {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub json: Vec<JsonExpectation>,
+    /// CEL expressions that must be true, at most 8 of 1024 characters. They speak of `status`, `headers` (a map; names in
+    /// lower case), `json`, `body` (text) and `latency` (whole milliseconds): `json.queue.depth < 1000 && latency < 800`.
+    /// There are the operators, `has`, `size`, `in`, `contains`, `startsWith`, `endsWith`, `matches` with a literal pattern,
+    /// `string`, `int`, `double`, `bool`, and the loops `all`, `exists`, `exists_one`, `map` and `filter`. When an expression
+    /// would take too long on an answer, such as one loop in another over long lists, the check is unknown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), inner(length(min = 1, max = 1024)))]
+    pub cel: Vec<String>,
     /// Longest time from the start of the request to the end of the body, connection included, 1ms to 5m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = between("maxLatency", "1ms", "5m"))]

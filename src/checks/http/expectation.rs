@@ -7,6 +7,7 @@ use regex::bytes::Regex;
 
 use super::{
     body::{Body, LONGEST_BODY, Reading},
+    cel::{Answer, CelAssertions, Judgement},
     json::JsonAssertion,
     latency::LatencyLimits,
     pattern::compile,
@@ -29,6 +30,7 @@ pub(super) struct Expectation {
     headers: Vec<HeaderAssertion>,
     pattern: Option<Regex>,
     json: Box<[JsonAssertion]>,
+    cel: CelAssertions,
     latency: LatencyLimits,
     min_certificate_days: Option<u16>,
 }
@@ -94,6 +96,7 @@ impl Expectation {
                 .enumerate()
                 .map(|(place, expected)| JsonAssertion::new(place, expected))
                 .collect::<Result<_, _>>()?,
+            cel: CelAssertions::new(&expect.cel)?,
             latency: LatencyLimits::new(expect.max_latency, expect.max_phases.clone()),
             min_certificate_days: expect.min_certificate_days,
         })
@@ -101,7 +104,7 @@ impl Expectation {
 
     /// What the body has to be read for.
     pub(super) fn reading(&self) -> Reading {
-        if self.pattern.is_some() || !self.json.is_empty() {
+        if self.pattern.is_some() || !self.json.is_empty() || self.cel.read_the_body() {
             Reading::Content
         } else if self.latency.time_the_body() {
             Reading::Time
@@ -121,6 +124,19 @@ impl Expectation {
         }
         faults.extend(self.latency_faults(observation));
         faults.extend(self.certificate_fault(observation));
+        // What must be false of an answer that is wrong already would only be said twice.
+        if faults.is_empty() {
+            match self.cel_judgement(observation) {
+                Judgement::Told(untrue) => faults.extend(
+                    untrue
+                        .into_iter()
+                        .map(|message| (FindingReason::UnexpectedValue, message)),
+                ),
+                Judgement::Costly(message) => {
+                    return Finding::unknown(FindingReason::OutOfResources, message);
+                }
+            }
+        }
         let Some((reason, _)) = faults.first() else {
             return Finding::pass(format!("status {}", observation.status));
         };
@@ -184,6 +200,27 @@ impl Expectation {
             .into_iter()
             .map(|message| (FindingReason::UnexpectedBody, message))
             .collect()
+    }
+
+    fn cel_judgement(&self, observation: &Observation) -> Judgement {
+        if self.cel.is_empty() {
+            return Judgement::Told(Vec::new());
+        }
+        let body: &[u8] = match &observation.body {
+            Body::Whole(body) => body,
+            Body::Ended | Body::TooLong | Body::Unread => b"",
+        };
+        self.cel.judge(&Answer {
+            status: observation.status,
+            headers: &observation.headers,
+            body,
+            elapsed: observation.elapsed,
+        })
+    }
+
+    /// Whether the judgement may take long enough to be in the way of others.
+    pub(super) fn is_laborious(&self) -> bool {
+        !self.cel.is_empty()
     }
 
     fn latency_faults(
@@ -312,12 +349,13 @@ mod tests {
                 FindingReason::UnexpectedBody,
             ),
             ("{maxLatency: 1s}", FindingReason::TooSlow),
+            ("{cel: ['latency < 1000']}", FindingReason::UnexpectedValue),
         ] {
             let finding = expectation(yaml).judge(&observation(200, "{}"));
             assert_eq!((finding.verdict, finding.reason), (Verdict::Fail, reason));
         }
         let all = "{status: ['200'], headers: [{name: X-RELEASE, matches: can}], bodyMatches: a, \
-                   json: [{path: $.a, value: '1'}], maxLatency: 2s}";
+                   json: [{path: $.a, value: '1'}], cel: ['json.a == 1'], maxLatency: 2s}";
         let finding = expectation(all).judge(&observation(200, r#"{"a": 1}"#));
         assert_eq!(finding.verdict, Verdict::Pass, "{}", finding.message);
     }
@@ -377,6 +415,7 @@ mod tests {
                 "{bodyMatches: '(?:a{1000}){1000}'}",
                 "http.expect.bodyMatches",
             ),
+            ("{cel: ['true', 'json.a ==']}", "http.expect.cel[1]"),
             ("{headers: [{name: 'a b'}]}", "http.expect.headers[0].name"),
             (
                 "{headers: [{name: a, matches: '['}]}",

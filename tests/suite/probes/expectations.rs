@@ -93,3 +93,40 @@ async fn a_request_that_changes_something_is_sent_once_and_to_one_address() {
         assert_eq!(server.requests().len(), 3);
     }
 }
+
+#[tokio::test]
+async fn expressions_are_held_against_the_answer_and_show_none_of_it() {
+    let server = Server::start(Behaviour::Json(
+        201,
+        r#"{"depth": 7, "token": "canary"}"#.to_owned(),
+    ))
+    .await;
+    let judged = |expression: &str| {
+        format!(
+            "url: {}\nexpect: {{cel: [\"{expression}\"]}}",
+            server.url("/?q=canary")
+        )
+    };
+    let holds = "status == 201 && json.depth < 10 && latency < 20000 && headers['content-type'] == 'application/json'";
+    let measured = check(&judged(holds)).await;
+    assert_says(&measured, Verdict::Pass, FindingReason::Passed);
+    let measured = check(&judged("json.token == 'other'")).await;
+    let said = "json.token == 'other' is false";
+    let expected = (Verdict::Fail, FindingReason::UnexpectedValue, said);
+    assert_eq!(says(&measured), expected);
+    let measured = check(&judged("json.token + 1 == body")).await;
+    assert_says(&measured, Verdict::Fail, FindingReason::UnexpectedValue);
+    assert!(!measured.finding.message.contains("canary"));
+}
+
+#[tokio::test]
+async fn an_expression_that_would_take_too_long_is_unknown() {
+    let list = format!("[{}]", vec!["1"; 100_000].join(","));
+    let server = Server::start(Behaviour::Json(200, list)).await;
+    let yaml = format!(
+        "url: {}\nexpect: {{cel: ['json.all(a, json.all(b, a == b))']}}",
+        server.url("/")
+    );
+    let measured = check(&yaml).await;
+    assert_says(&measured, Verdict::Unknown, FindingReason::OutOfResources);
+}
