@@ -3,6 +3,7 @@
 //! Nothing here knows Kubernetes: controller and command line run the same suites.
 
 pub mod board;
+mod certificate;
 pub mod compile;
 pub mod dns;
 pub mod engine;

@@ -4,9 +4,9 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use rustls::{ProtocolVersion, pki_types::ServerName};
 use tokio::time::Instant;
-use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
 use super::{
+    certificate::{day, ends_too_soon, not_after},
     invalid::InvalidCheck,
     net::{
         Session, Target,
@@ -17,8 +17,6 @@ use super::{
     verdict::{Finding, FindingReason, Measurement},
 };
 use crate::api::{self, TlsVersion};
-
-const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
 /// Agrees on TLS, looks at the certificate, and closes the connection.
 #[derive(Clone, Debug)]
@@ -95,9 +93,7 @@ impl TlsProbe {
             .and_then(|chain| chain.first());
         Ok(Handshake {
             version: connection.protocol_version(),
-            not_after: leaf
-                .and_then(|leaf| X509Certificate::from_der(leaf).ok())
-                .map(|(_, leaf)| leaf.validity().not_after.timestamp()),
+            not_after: leaf.and_then(|leaf| not_after(leaf)),
         })
     }
 
@@ -117,16 +113,15 @@ impl TlsProbe {
                 format!("{target}: the certificate cannot be read"),
             );
         };
-        let until = day(not_after);
-        let left = (not_after - now).div_euclid(SECONDS_PER_DAY);
-        match self.min_days_left {
-            Some(least) if left < i64::from(least) => Finding::fail(
+        let soon = self
+            .min_days_left
+            .and_then(|least| ends_too_soon(not_after, now, least));
+        match soon {
+            Some(soon) => Finding::fail(
                 FindingReason::CertificateExpiring,
-                format!(
-                    "the certificate of {target} ends on {until}: {left} days left, under {least}"
-                ),
+                format!("the certificate of {target} {soon}"),
             ),
-            _ => Finding::pass(format!("valid until {until}")),
+            None => Finding::pass(format!("valid until {}", day(not_after))),
         }
     }
 }
@@ -140,13 +135,6 @@ fn judge_failure(error: &DialError) -> Finding {
         ),
         _ => error.finding(),
     }
-}
-
-fn day(seconds: i64) -> String {
-    Timestamp::from_second(seconds).map_or_else(
-        |_| "an unknown day".to_owned(),
-        |moment| moment.strftime("%Y-%m-%d").to_string(),
-    )
 }
 
 impl Probe for TlsProbe {
@@ -173,6 +161,7 @@ mod tests {
     use crate::checks::verdict::Verdict;
 
     const NOW: i64 = 1_700_000_000;
+    const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
     fn probe(min_days_left: Option<u16>, min_version: TlsVersion) -> TlsProbe {
         TlsProbe::new(&api::TlsCheck {

@@ -9,8 +9,8 @@ use crate::api::{Duration, SecretKeyReference, bounds, duration::between};
 /// An HTTP or HTTPS request and what its answer must be. Redirects are answers like any other unless they are followed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(self.body) || self.method == 'POST'")
-    .message("body is sent with method POST only"))]
+#[x_kube(validation = Rule::new("!has(self.body) || self.method in ['POST', 'PUT', 'PATCH']")
+    .message("body is sent with method POST, PUT or PATCH only"))]
 pub struct HttpCheck {
     /// Address, `http://` or `https://`, without user, password or fragment. At most 2048 characters. The query is sent,
     /// and never shown in status.
@@ -29,7 +29,7 @@ pub struct HttpCheck {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub headers: Vec<HttpHeader>,
-    /// Request body, with method `POST` only. At most 16384 characters.
+    /// Request body, with method `POST`, `PUT` or `PATCH` only. At most 16384 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16384))]
     pub body: Option<String>,
@@ -49,7 +49,8 @@ impl HttpCheck {
     }
 }
 
-/// Request methods of an HTTP check. Those that change or delete what they name are left out.
+/// Request methods of an HTTP check. A request that may change something goes out on a connection of its own, so that it is
+/// never sent twice within an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[schemars(inline)]
@@ -63,6 +64,9 @@ pub enum HttpMethod {
     Head,
     Options,
     Post,
+    Put,
+    Patch,
+    Delete,
 }
 
 /// One request header: exactly one of `value` and `valueFrom`.
@@ -102,7 +106,7 @@ pub struct SecretValueSource {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 pub struct Redirects {
     /// How many redirects to follow, 0 to 5. Every hop is held against the egress rule; secret headers are dropped when
-    /// host, port or scheme changes; `POST` is never repeated at another address. Default 0.
+    /// host, port or scheme changes; only `GET`, `HEAD` and `OPTIONS` are repeated at another address. Default 0.
     #[serde(default)]
     #[schemars(schema_with = "bounds::zero_to_five")]
     pub follow: u8,
@@ -135,10 +139,53 @@ pub struct HttpExpectation {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub json: Vec<JsonExpectation>,
+    /// CEL expressions that must be true, at most 8 of 1024 characters. They speak of `status`, `headers` (a map; names in
+    /// lower case), `json`, `body` (text) and `latency` (whole milliseconds): `json.queue.depth < 1000 && latency < 800`.
+    /// There are the operators, `has`, `size`, `in`, `contains`, `startsWith`, `endsWith`, `matches` with a literal pattern,
+    /// `string`, `int`, `double`, `bool`, and the loops `all`, `exists`, `exists_one`, `map` and `filter`. When an expression
+    /// would take too long on an answer, such as one loop in another over long lists, the check is unknown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), inner(length(min = 1, max = 1024)))]
+    pub cel: Vec<String>,
     /// Longest time from the start of the request to the end of the body, connection included, 1ms to 5m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = between("maxLatency", "1ms", "5m"))]
     pub max_latency: Option<Duration>,
+    /// Longest time of single phases of the request: of the last one, when redirects are followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_phases: Option<HttpPhaseLimits>,
+    /// The certificate of the connection that gave the answer must stay valid for at least this many days, 1 to 3650. An
+    /// answer without TLS, and a certificate that cannot be trusted, then fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "bounds::days")]
+    pub min_certificate_days: Option<u16>,
+}
+
+/// Longest time of each phase of a request. A phase that did not happen, such as connecting when a connection was used
+/// again, is within its limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpPhaseLimits {
+    /// Longest time of the name's resolution, 1ms to 5m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = between("dns", "1ms", "5m"))]
+    pub dns: Option<Duration>,
+    /// Longest time until the TCP connection stands, 1ms to 5m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = between("connect", "1ms", "5m"))]
+    pub connect: Option<Duration>,
+    /// Longest time of the TLS handshake, 1ms to 5m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = between("tls", "1ms", "5m"))]
+    pub tls: Option<Duration>,
+    /// Longest time from the request's start on its connection to the head of the answer, 1ms to 5m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = between("firstByte", "1ms", "5m"))]
+    pub first_byte: Option<Duration>,
+    /// Longest time from the head of the answer to the end of its body, 1ms to 5m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = between("body", "1ms", "5m"))]
+    pub body: Option<Duration>,
 }
 
 /// An answer header that must be there.

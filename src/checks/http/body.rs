@@ -20,7 +20,7 @@ const UNJUDGED_BODY: Duration = Duration::from_millis(500);
 
 /// What the body is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(in crate::checks) enum Reading {
     /// For its content.
     Content,
     /// For the time that it takes.
@@ -31,7 +31,7 @@ pub(super) enum Reading {
 
 /// A body, as far as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Body {
+pub(in crate::checks) enum Body {
     /// All of it.
     Whole(Vec<u8>),
     /// It came to its end, and was not kept.

@@ -3,26 +3,26 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, header};
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::Regex;
 
 use super::{
     body::{Body, LONGEST_BODY, Reading},
+    cel::{Answer, CelAssertions, Judgement},
     json::JsonAssertion,
+    latency::LatencyLimits,
+    pattern::compile,
     status::StatusRanges,
 };
 use crate::{
-    api::{self, HeaderExpectation, HttpExpectation},
+    api::{HeaderExpectation, HttpExpectation},
     checks::{
+        certificate::ends_too_soon,
         invalid::InvalidCheck,
-        verdict::{Finding, FindingReason, readable},
+        verdict::{Finding, FindingReason, Phases},
     },
 };
 
 const MOST_ENTRIES: usize = 16;
-const LONGEST_PATTERN: usize = 1024;
-
-/// Memory of one compiled expression, and of the automaton that it builds while it runs, in bytes.
-const PATTERN_MEMORY: usize = 1024 * 1024;
 
 /// A compiled expectation.
 pub(super) struct Expectation {
@@ -30,7 +30,9 @@ pub(super) struct Expectation {
     headers: Vec<HeaderAssertion>,
     pattern: Option<Regex>,
     json: Box<[JsonAssertion]>,
-    max_latency: Option<api::Duration>,
+    cel: CelAssertions,
+    latency: LatencyLimits,
+    min_certificate_days: Option<u16>,
 }
 
 struct HeaderAssertion {
@@ -39,12 +41,27 @@ struct HeaderAssertion {
 }
 
 /// What one request brought.
-pub(super) struct Observation {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Body,
+pub(in crate::checks) struct Observation {
+    pub(in crate::checks) status: u16,
+    pub(in crate::checks) headers: HeaderMap,
+    pub(in crate::checks) body: Body,
     /// From the start of the first request to the end of the last body.
-    pub(super) elapsed: Duration,
+    pub(in crate::checks) elapsed: Duration,
+    /// What the last request took.
+    pub(in crate::checks) phases: Phases,
+    /// The certificate that the answer came under.
+    pub(in crate::checks) certificate: Certificate,
+    /// When the answer was there, in seconds since 1970.
+    pub(in crate::checks) now: i64,
+}
+
+/// The certificate that an answer came under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::checks) enum Certificate {
+    /// The answer came without TLS.
+    None,
+    /// One that ends then, in seconds since 1970; `None` when that cannot be read.
+    Until(Option<i64>),
 }
 
 impl Expectation {
@@ -79,15 +96,17 @@ impl Expectation {
                 .enumerate()
                 .map(|(place, expected)| JsonAssertion::new(place, expected))
                 .collect::<Result<_, _>>()?,
-            max_latency: expect.max_latency,
+            cel: CelAssertions::new(&expect.cel)?,
+            latency: LatencyLimits::new(expect.max_latency, expect.max_phases.clone()),
+            min_certificate_days: expect.min_certificate_days,
         })
     }
 
     /// What the body has to be read for.
     pub(super) fn reading(&self) -> Reading {
-        if self.pattern.is_some() || !self.json.is_empty() {
+        if self.pattern.is_some() || !self.json.is_empty() || self.cel.read_the_body() {
             Reading::Content
-        } else if self.max_latency.is_some() {
+        } else if self.latency.time_the_body() {
             Reading::Time
         } else {
             Reading::Nothing
@@ -103,7 +122,21 @@ impl Expectation {
         if faults.is_empty() {
             faults.extend(self.body_faults(observation));
         }
-        faults.extend(self.latency_fault(observation));
+        faults.extend(self.latency_faults(observation));
+        faults.extend(self.certificate_fault(observation));
+        // What must be false of an answer that is wrong already would only be said twice.
+        if faults.is_empty() {
+            match self.cel_judgement(observation) {
+                Judgement::Told(untrue) => faults.extend(
+                    untrue
+                        .into_iter()
+                        .map(|message| (FindingReason::UnexpectedValue, message)),
+                ),
+                Judgement::Costly(message) => {
+                    return Finding::unknown(FindingReason::OutOfResources, message);
+                }
+            }
+        }
         let Some((reason, _)) = faults.first() else {
             return Finding::pass(format!("status {}", observation.status));
         };
@@ -169,15 +202,61 @@ impl Expectation {
             .collect()
     }
 
-    fn latency_fault(&self, observation: &Observation) -> Option<(FindingReason, String)> {
-        let longest = self.max_latency?;
-        (observation.elapsed > longest.get()).then(|| {
-            let taken = readable(observation.elapsed);
-            (
-                FindingReason::TooSlow,
-                format!("answered in {taken}, over {longest}"),
-            )
+    fn cel_judgement(&self, observation: &Observation) -> Judgement {
+        if self.cel.is_empty() {
+            return Judgement::Told(Vec::new());
+        }
+        let body: &[u8] = match &observation.body {
+            Body::Whole(body) => body,
+            Body::Ended | Body::TooLong | Body::Unread => b"",
+        };
+        self.cel.judge(&Answer {
+            status: observation.status,
+            headers: &observation.headers,
+            body,
+            elapsed: observation.elapsed,
         })
+    }
+
+    /// Whether the judgement may take long enough to be in the way of others.
+    pub(super) fn is_laborious(&self) -> bool {
+        !self.cel.is_empty()
+    }
+
+    fn latency_faults(
+        &self,
+        observation: &Observation,
+    ) -> impl Iterator<Item = (FindingReason, String)> {
+        let faults = self
+            .latency
+            .faults(observation.elapsed, &observation.phases);
+        faults
+            .into_iter()
+            .map(|message| (FindingReason::TooSlow, message))
+    }
+
+    /// Whether the check is about the certificate too, so that one that cannot be trusted is the target's fault.
+    pub(super) fn judges_certificate(&self) -> bool {
+        self.min_certificate_days.is_some()
+    }
+
+    fn certificate_fault(&self, observation: &Observation) -> Option<(FindingReason, String)> {
+        let least = self.min_certificate_days?;
+        match observation.certificate {
+            Certificate::None => Some((
+                FindingReason::TlsFailed,
+                "the answer came without TLS, so that there is no certificate".to_owned(),
+            )),
+            Certificate::Until(None) => Some((
+                FindingReason::TlsFailed,
+                "the certificate cannot be read".to_owned(),
+            )),
+            Certificate::Until(Some(not_after)) => {
+                let soon = ends_too_soon(not_after, observation.now, least)?;
+                let message = format!("the certificate {soon}");
+                Some((FindingReason::CertificateExpiring, message))
+            }
+        }
     }
 }
 
@@ -194,35 +273,6 @@ impl HeaderAssertion {
                 .map(|pattern| compile(pattern, &format!("{field}.matches")))
                 .transpose()?,
         })
-    }
-}
-
-fn compile(pattern: &str, field: &str) -> Result<Regex, InvalidCheck> {
-    if pattern.len() > LONGEST_PATTERN {
-        return Err(InvalidCheck::new(
-            field,
-            format!("is longer than {LONGEST_PATTERN} bytes"),
-        ));
-    }
-    RegexBuilder::new(pattern)
-        .size_limit(PATTERN_MEMORY)
-        .dfa_size_limit(PATTERN_MEMORY)
-        .build()
-        .map_err(|error| InvalidCheck::new(field, explain(&error)))
-}
-
-/// The last line of the error; those before it draw the expression.
-fn explain(error: &regex::Error) -> String {
-    match error {
-        regex::Error::CompiledTooBig(_) => "needs too much memory".to_owned(),
-        other => {
-            let text = other.to_string();
-            let last = text.lines().last().unwrap_or_default();
-            format!(
-                "is not a regular expression: {}",
-                last.trim_start_matches("error: ")
-            )
-        }
     }
 }
 
@@ -260,6 +310,9 @@ mod tests {
             headers,
             body: Body::Whole(body.as_bytes().to_vec()),
             elapsed: Duration::from_millis(1840),
+            phases: Phases::default(),
+            certificate: Certificate::None,
+            now: 1_700_000_000,
         }
     }
 
@@ -296,12 +349,13 @@ mod tests {
                 FindingReason::UnexpectedBody,
             ),
             ("{maxLatency: 1s}", FindingReason::TooSlow),
+            ("{cel: ['latency < 1000']}", FindingReason::UnexpectedValue),
         ] {
             let finding = expectation(yaml).judge(&observation(200, "{}"));
             assert_eq!((finding.verdict, finding.reason), (Verdict::Fail, reason));
         }
         let all = "{status: ['200'], headers: [{name: X-RELEASE, matches: can}], bodyMatches: a, \
-                   json: [{path: $.a, value: '1'}], maxLatency: 2s}";
+                   json: [{path: $.a, value: '1'}], cel: ['json.a == 1'], maxLatency: 2s}";
         let finding = expectation(all).judge(&observation(200, r#"{"a": 1}"#));
         assert_eq!(finding.verdict, Verdict::Pass, "{}", finding.message);
     }
@@ -329,6 +383,24 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_must_be_there_and_last_as_long_as_asked() {
+        let expectation = expectation("{minCertificateDays: 30}");
+        let mut seen = observation(200, "");
+        let judged = |seen: &Observation| expectation.judge(seen);
+        assert_eq!(judged(&seen).reason, FindingReason::TlsFailed);
+        seen.certificate = Certificate::Until(None);
+        assert_eq!(judged(&seen).reason, FindingReason::TlsFailed);
+        let day = 24 * 60 * 60;
+        seen.certificate = Certificate::Until(Some(seen.now + 30 * day));
+        assert_eq!(judged(&seen).verdict, Verdict::Pass);
+        seen.certificate = Certificate::Until(Some(seen.now + 30 * day - 1));
+        let finding = judged(&seen);
+        assert_eq!(finding.reason, FindingReason::CertificateExpiring);
+        let message = "the certificate ends on 2023-12-14: 29 days left, under 30";
+        assert_eq!(finding.message, message);
+    }
+
+    #[test]
     fn what_cannot_be_expected_is_refused_with_its_field() {
         for (yaml, field) in [
             ("{status: ['0']}", "http.expect.status[0]"),
@@ -343,6 +415,7 @@ mod tests {
                 "{bodyMatches: '(?:a{1000}){1000}'}",
                 "http.expect.bodyMatches",
             ),
+            ("{cel: ['true', 'json.a ==']}", "http.expect.cel[1]"),
             ("{headers: [{name: 'a b'}]}", "http.expect.headers[0].name"),
             (
                 "{headers: [{name: a, matches: '['}]}",

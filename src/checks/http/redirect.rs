@@ -26,7 +26,7 @@ pub(super) fn next(
     let (true, Some(location)) = (redirects && most > 0, headers.get(header::LOCATION)) else {
         return Hop::Final;
     };
-    if !request.repeatable() {
+    if !request.is_safe() {
         return Hop::Final;
     }
     let from = request.target();

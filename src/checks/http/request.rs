@@ -43,25 +43,29 @@ const SECRET: [&str; 4] = [
     "x-api-key",
 ];
 
+const NO_HOST: &str = "names neither a host nor an IP address";
 const USER_AGENT: &str = concat!("plumbline/", env!("CARGO_PKG_VERSION"));
 
 /// A request that can be built any number of times.
 #[derive(Clone)]
-pub(super) struct RequestTemplate {
+pub(in crate::checks) struct RequestTemplate {
     url: Url,
     uri: Uri,
     target: Target,
     method: Method,
     headers: HeaderMap,
     body: Bytes,
+    /// Whether it may be sent twice.
+    repeatable: bool,
 }
 
 impl RequestTemplate {
+    /// What a check of the kind `http` sends.
     pub(super) fn new(
         check: &HttpCheck,
         secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
     ) -> Result<Self, InvalidCheck> {
-        let (url, uri, target) = address(&check.url)?;
+        let url = address(&check.url, "http.url")?;
         let body = check.body.clone().unwrap_or_default();
         if body.len() > LONGEST_BODY {
             return Err(InvalidCheck::new(
@@ -69,25 +73,58 @@ impl RequestTemplate {
                 format!("is longer than {LONGEST_BODY} bytes"),
             ));
         }
-        if check.body.is_some() && check.method != HttpMethod::Post {
+        let takes_body = matches!(
+            check.method,
+            HttpMethod::Post | HttpMethod::Put | HttpMethod::Patch
+        );
+        if check.body.is_some() && !takes_body {
             return Err(InvalidCheck::new(
                 "http.body",
-                "is sent with method POST only",
+                "is sent with method POST, PUT or PATCH only",
             ));
         }
+        let method = match check.method {
+            HttpMethod::Get => Method::GET,
+            HttpMethod::Head => Method::HEAD,
+            HttpMethod::Options => Method::OPTIONS,
+            HttpMethod::Post => Method::POST,
+            HttpMethod::Put => Method::PUT,
+            HttpMethod::Patch => Method::PATCH,
+            HttpMethod::Delete => Method::DELETE,
+        };
+        let headers = headers(&check.headers, secret)?;
+        Self::made(url, method, headers, body.into())
+            .map_err(|InvalidHost| InvalidCheck::new("http.url", NO_HOST))
+    }
+
+    /// What a check of another kind sends, beside the name of this program. Values of secrets are to be marked as such.
+    pub(in crate::checks) fn made(
+        url: Url,
+        method: Method,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Self, InvalidHost> {
+        for (name, value) in [(header::USER_AGENT, USER_AGENT), (header::ACCEPT, "*/*")] {
+            headers
+                .entry(name)
+                .or_insert(HeaderValue::from_static(value));
+        }
         Ok(Self {
+            uri: url.as_str().parse().map_err(|_| InvalidHost)?,
+            target: Target::from_url(&url)?,
             url,
-            uri,
-            target,
-            method: match check.method {
-                HttpMethod::Get => Method::GET,
-                HttpMethod::Head => Method::HEAD,
-                HttpMethod::Options => Method::OPTIONS,
-                HttpMethod::Post => Method::POST,
-            },
-            headers: headers(&check.headers, secret)?,
-            body: body.into(),
+            // RFC 9110, section 9.2.1.
+            repeatable: method.is_safe(),
+            method,
+            headers,
+            body,
         })
+    }
+
+    /// The same, which changes nothing for all that its method may.
+    pub(in crate::checks) fn that_reads(mut self) -> Self {
+        self.repeatable = true;
+        self
     }
 
     /// The request. Its `Host` follows from the address.
@@ -123,13 +160,14 @@ impl RequestTemplate {
         &self.url
     }
 
-    pub(super) const fn target(&self) -> &Target {
+    /// Where it is sent to.
+    pub(in crate::checks) const fn target(&self) -> &Target {
         &self.target
     }
 
-    /// Whether sending it twice does no more than sending it once.
-    pub(super) fn repeatable(&self) -> bool {
-        self.method != Method::POST
+    /// Whether it changes nothing, so that it may be sent twice, and to another address.
+    pub(super) const fn is_safe(&self) -> bool {
+        self.repeatable
     }
 
     pub(super) fn carries_secrets(&self) -> bool {
@@ -143,8 +181,9 @@ fn is_secret(name: &HeaderName, value: &HeaderValue) -> bool {
     value.is_sensitive() || SECRET.contains(&name.as_str())
 }
 
-fn address(text: &str) -> Result<(Url, Uri, Target), InvalidCheck> {
-    let invalid = |problem: &str| InvalidCheck::new("http.url", problem);
+/// An address that means what it says. An error names `field`.
+pub(in crate::checks) fn address(text: &str, field: &str) -> Result<Url, InvalidCheck> {
+    let invalid = |problem: &str| InvalidCheck::new(field, problem);
     if text.len() > LONGEST_URL {
         return Err(invalid("is longer than 2048 bytes"));
     }
@@ -172,10 +211,8 @@ fn address(text: &str) -> Result<(Url, Uri, Target), InvalidCheck> {
     if url.port() == Some(0) {
         return Err(invalid("holds port 0"));
     }
-    let target =
-        Target::from_url(&url).map_err(|_| invalid("names neither a host nor an IP address"))?;
-    let uri = url.as_str().parse().map_err(|_| invalid("is not a URL"))?;
-    Ok((url, uri, target))
+    Target::from_url(&url).map_err(|_| invalid(NO_HOST))?;
+    Ok(url)
 }
 
 fn headers(
@@ -199,11 +236,6 @@ fn headers(
             ));
         };
         entry.insert(value);
-    }
-    for (name, value) in [(header::USER_AGENT, USER_AGENT), (header::ACCEPT, "*/*")] {
-        headers
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
     }
     Ok(headers)
 }
@@ -254,9 +286,12 @@ mod tests {
     }
 
     #[test]
-    fn a_body_goes_with_post_alone_and_has_a_bound() {
-        assert!(template("{url: 'http://a', method: POST, body: x}").is_ok());
-        for method in ["GET", "HEAD", "OPTIONS"] {
+    fn a_body_goes_with_methods_that_take_one_and_has_a_bound() {
+        for method in ["POST", "PUT", "PATCH"] {
+            let yaml = format!("{{url: 'http://a', method: {method}, body: x}}");
+            assert!(template(&yaml).is_ok());
+        }
+        for method in ["GET", "HEAD", "OPTIONS", "DELETE"] {
             let yaml = format!("{{url: 'http://a', method: {method}, body: x}}");
             assert_eq!(template(&yaml).err().unwrap().field, "http.body");
         }

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{Request, Response, Uri};
+use http::{Extensions, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::{
@@ -24,7 +24,7 @@ use super::{
     Network,
     failure::{DialError, DialFailure, connection_reason},
     progress::{Phase, Progress},
-    stream::{DialledFor, Stream},
+    stream::{DialledFor, PeerCertificate, Stream},
     target::Target,
 };
 use crate::checks::verdict::{FindingReason, Phases};
@@ -183,6 +183,13 @@ impl Session {
             () = progress.flooded() => Err(RequestError::InterimFlood),
         }
     }
+}
+
+/// The certificate, in DER, of the connection that gave an answer with these extensions; `None` when it came without TLS.
+#[must_use]
+pub fn peer_certificate(extensions: &Extensions) -> Option<&[u8]> {
+    let certificate: &PeerCertificate = extensions.get()?;
+    Some(&certificate.0)
 }
 
 impl fmt::Debug for Session {

@@ -12,6 +12,7 @@ use hyper_util::{
     client::legacy::connect::{Connected, Connection},
     rt::TokioIo,
 };
+use rustls::pki_types::CertificateDer;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
@@ -20,6 +21,10 @@ use super::progress::Progress;
 /// Left in every answer: the attempt for which its connection was dialled.
 #[derive(Clone, Debug)]
 pub(super) struct DialledFor(pub(super) Arc<Progress>);
+
+/// Left in every answer that came over TLS: the certificate that its connection was accepted for.
+#[derive(Clone, Debug)]
+pub(super) struct PeerCertificate(pub(super) Arc<CertificateDer<'static>>);
 
 /// A connection that stands.
 #[derive(Debug)]
@@ -54,10 +59,19 @@ impl Connection for Stream {
     fn connected(&self) -> Connected {
         let connected = Connected::new().extra(self.dialled_for.clone());
         match &self.transport {
-            Transport::Tls(stream) if stream.inner().get_ref().1.alpn_protocol() == Some(b"h2") => {
-                connected.negotiated_h2()
+            Transport::Plain(_) => connected,
+            Transport::Tls(stream) => {
+                let tls = stream.inner().get_ref().1;
+                let connected = match tls.peer_certificates().and_then(|chain| chain.first()) {
+                    Some(leaf) => connected.extra(PeerCertificate(Arc::new(leaf.clone()))),
+                    None => connected,
+                };
+                if tls.alpn_protocol() == Some(b"h2") {
+                    connected.negotiated_h2()
+                } else {
+                    connected
+                }
             }
-            _ => connected,
         }
     }
 }

@@ -4,6 +4,7 @@ mod connections;
 mod deadlines;
 mod dns;
 mod egress;
+mod expectations;
 mod hostile;
 mod http2;
 mod redirects;
