@@ -2,6 +2,7 @@
 
 mod dns;
 mod http;
+mod prometheus;
 mod tcp;
 mod tls;
 
@@ -15,16 +16,17 @@ pub use self::{
         HeaderExpectation, HttpCheck, HttpExpectation, HttpHeader, HttpMethod, JsonExpectation,
         JsonOperator, Redirects, SecretValueSource,
     },
+    prometheus::{BasicCredentials, PrometheusCheck, SeriesMatch, ThresholdOperator},
     tcp::TcpCheck,
     tls::{TlsCheck, TlsVersion},
 };
 use super::{Duration, SecretKeyReference, bounds, duration::between};
 
-/// One check of a validation. Exactly one of the kinds (`http`, `tcp`, `dns`, `tls`) says what is measured.
+/// One check of a validation. Exactly one of the kinds (`http`, `tcp`, `dns`, `tls`, `prometheus`) says what is measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.http), has(self.tcp), has(self.dns), has(self.tls)].filter(set, set).size() == 1")
-    .message("exactly one of http, tcp, dns, tls must be set"))]
+#[x_kube(validation = Rule::new("[has(self.http), has(self.tcp), has(self.dns), has(self.tls), has(self.prometheus)].filter(set, set).size() == 1")
+    .message("exactly one of http, tcp, dns, tls, prometheus must be set"))]
 #[x_kube(validation = Rule::new("!has(self.dependsOn) || !(self.name in self.dependsOn)")
     .message("a check cannot depend on itself"))]
 pub struct Check {
@@ -79,6 +81,9 @@ pub struct Check {
     /// A TLS handshake: chain, host name, version, expiry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsCheck>,
+    /// A query to a Prometheus server, and the threshold that its result is held to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prometheus: Option<PrometheusCheck>,
 }
 
 /// What a check measures: one kind of it.
@@ -92,11 +97,13 @@ pub enum CheckKind<'a> {
     Dns(&'a DnsCheck),
     /// A TLS handshake.
     Tls(&'a TlsCheck),
+    /// A query to a Prometheus server.
+    Prometheus(&'a PrometheusCheck),
 }
 
 impl CheckKind<'_> {
     /// The fields of [`Check`] of which exactly one is set.
-    pub const NAMES: [&'static str; 4] = ["http", "tcp", "dns", "tls"];
+    pub const NAMES: [&'static str; 5] = ["http", "tcp", "dns", "tls", "prometheus"];
 }
 
 impl Check {
@@ -108,6 +115,7 @@ impl Check {
             self.tcp.as_ref().map(CheckKind::Tcp),
             self.dns.as_ref().map(CheckKind::Dns),
             self.tls.as_ref().map(CheckKind::Tls),
+            self.prometheus.as_ref().map(CheckKind::Prometheus),
         ];
         let mut set = kinds.into_iter().flatten();
         let kind = set.next();
@@ -119,6 +127,7 @@ impl Check {
     pub fn secrets(&self) -> Vec<&SecretKeyReference> {
         match self.kind() {
             Some(CheckKind::Http(http)) => http.secrets(),
+            Some(CheckKind::Prometheus(prometheus)) => prometheus.secrets(),
             Some(CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_)) | None => Vec::new(),
         }
     }

@@ -18,9 +18,10 @@ mod target;
 mod validation;
 
 pub use check::{
-    Area, Check, CheckKind, DnsCheck, DnsRecordType, HeaderExpectation, HttpCheck, HttpExpectation,
-    HttpHeader, HttpMethod, JsonExpectation, JsonOperator, Redirects, SecretValueSource, Severity,
-    Stage, TcpCheck, TlsCheck, TlsVersion,
+    Area, BasicCredentials, Check, CheckKind, DnsCheck, DnsRecordType, HeaderExpectation,
+    HttpCheck, HttpExpectation, HttpHeader, HttpMethod, JsonExpectation, JsonOperator,
+    PrometheusCheck, Redirects, SecretValueSource, SeriesMatch, Severity, Stage, TcpCheck,
+    ThresholdOperator, TlsCheck, TlsVersion,
 };
 pub use conditions::{Condition, ConditionStatus, ConditionType, Reason};
 pub use crd::custom_resource_definitions;

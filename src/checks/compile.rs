@@ -5,8 +5,8 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{
-    dns::DnsProbe, http::HttpProbe, invalid::InvalidCheck, suite::Probe, tcp::TcpProbe,
-    tls::TlsProbe,
+    dns::DnsProbe, http::HttpProbe, invalid::InvalidCheck, prometheus::PrometheusProbe,
+    suite::Probe, tcp::TcpProbe, tls::TlsProbe,
 };
 use crate::api::{Check, CheckKind, SecretKeyReference};
 
@@ -33,6 +33,7 @@ fn probe(kind: CheckKind<'_>, secrets: Secrets<'_>) -> Result<Arc<dyn Probe>, In
         CheckKind::Http(http) => Arc::new(HttpProbe::new(http, secrets)?),
         CheckKind::Tcp(tcp) => Arc::new(TcpProbe::new(tcp)?),
         CheckKind::Dns(dns) => Arc::new(DnsProbe::new(dns)?),
+        CheckKind::Prometheus(prometheus) => Arc::new(PrometheusProbe::new(prometheus, secrets)?),
         CheckKind::Tls(tls) => Arc::new(TlsProbe::new(tls)?),
     })
 }

@@ -9,6 +9,7 @@ pub mod engine;
 pub mod http;
 pub mod invalid;
 pub mod net;
+pub mod prometheus;
 pub mod reference;
 #[cfg(test)]
 pub mod scripted;

@@ -31,6 +31,8 @@ pub enum FindingReason {
     UnexpectedBody,
     /// A measured value, count or text is not what it has to be.
     UnexpectedValue,
+    /// The target refuses the query that the check was given.
+    InvalidQuery,
     /// There is nothing to judge: an empty result, a value that is no number.
     NoData,
     /// The answer came too late for the expectation, though within the timeout.
@@ -85,6 +87,7 @@ impl FindingReason {
             Self::UnexpectedHeader => "UnexpectedHeader",
             Self::UnexpectedBody => "UnexpectedBody",
             Self::UnexpectedValue => "UnexpectedValue",
+            Self::InvalidQuery => "InvalidQuery",
             Self::NoData => "NoData",
             Self::TooSlow => "TooSlow",
             Self::UnexpectedRecords => "UnexpectedRecords",

@@ -1,5 +1,7 @@
 //! Every kind of check against the real service: the sample of the kind ends `Validated`, its broken twin `ChecksFailed`.
 
+mod prometheus;
+
 use std::fs;
 
 use serde_json::Value;

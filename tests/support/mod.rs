@@ -7,6 +7,7 @@ pub mod description;
 pub mod eventually;
 pub mod hostile;
 pub mod intercept;
+pub mod prometheus;
 pub mod proxy;
 pub mod readers;
 pub mod recorder;

@@ -1,6 +1,7 @@
 //! The `http` check: one request, redirects if asked for, and what its answer must be.
 
 mod body;
+pub(in crate::checks) mod exchange;
 mod expectation;
 mod json;
 mod json_path;

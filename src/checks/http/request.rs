@@ -43,7 +43,7 @@ const SECRET: [&str; 4] = [
     "x-api-key",
 ];
 
-const USER_AGENT: &str = concat!("plumbline/", env!("CARGO_PKG_VERSION"));
+pub(super) const USER_AGENT: &str = concat!("plumbline/", env!("CARGO_PKG_VERSION"));
 
 /// A request that can be built any number of times.
 #[derive(Clone)]
@@ -61,7 +61,7 @@ impl RequestTemplate {
         check: &HttpCheck,
         secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
     ) -> Result<Self, InvalidCheck> {
-        let (url, uri, target) = address(&check.url)?;
+        let (url, uri, target) = address(&check.url, "http.url")?;
         let body = check.body.clone().unwrap_or_default();
         if body.len() > LONGEST_BODY {
             return Err(InvalidCheck::new(
@@ -143,8 +143,8 @@ fn is_secret(name: &HeaderName, value: &HeaderValue) -> bool {
     value.is_sensitive() || SECRET.contains(&name.as_str())
 }
 
-fn address(text: &str) -> Result<(Url, Uri, Target), InvalidCheck> {
-    let invalid = |problem: &str| InvalidCheck::new("http.url", problem);
+pub(super) fn address(text: &str, field: &str) -> Result<(Url, Uri, Target), InvalidCheck> {
+    let invalid = |problem: &str| InvalidCheck::new(field, problem);
     if text.len() > LONGEST_URL {
         return Err(invalid("is longer than 2048 bytes"));
     }

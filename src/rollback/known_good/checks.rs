@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::{
     api::{
-        Area, Check, CheckState, CheckStatus, DnsCheck, HttpCheck, Severity, TcpCheck, TlsCheck,
+        Area, Check, CheckState, CheckStatus, DnsCheck, HttpCheck, PrometheusCheck, Severity,
+        TcpCheck, TlsCheck,
     },
     rollback::digest,
 };
@@ -90,6 +91,8 @@ struct Identity<'a> {
     dns: Option<&'a DnsCheck>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<&'a TlsCheck>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prometheus: Option<&'a PrometheusCheck>,
 }
 
 /// 16 hexadecimal digits over the check's name, its area, what it measures and what it expects. How often and how
@@ -103,6 +106,7 @@ pub fn check_digest(check: &Check) -> String {
         tcp,
         dns,
         tls,
+        prometheus,
         stage: _,
         severity: _,
         depends_on: _,
@@ -119,6 +123,7 @@ pub fn check_digest(check: &Check) -> String {
         tcp: tcp.as_ref(),
         dns: dns.as_ref(),
         tls: tls.as_ref(),
+        prometheus: prometheus.as_ref(),
     };
     digest::of_json(&identity, DIGITS)
 }

@@ -6,6 +6,7 @@ mod dns;
 mod egress;
 mod hostile;
 mod http2;
+mod prometheus;
 mod redirects;
 mod secrets;
 mod tls;
