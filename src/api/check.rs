@@ -3,6 +3,7 @@
 mod dns;
 mod http;
 mod kind;
+mod prometheus;
 mod redis;
 mod sql;
 mod tcp;
@@ -13,7 +14,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::{dns::*, http::*, kind::CheckKind, redis::*, sql::*, tcp::*, tls::*, worker::*};
+pub use self::{dns::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, tcp::*, tls::*, worker::*};
 use super::{Duration, bounds, duration::between};
 
 /// One check of a validation. Exactly one of the kinds, from `http` on, says what is measured.
@@ -83,6 +84,9 @@ pub struct Check {
     /// What works off a queue: its health, heartbeat, queue, and a job of the check's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker: Option<WorkerCheck>,
+    /// A PromQL query whose result is held against a threshold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prometheus: Option<PrometheusCheck>,
 }
 
 fn default_timeout() -> Duration {

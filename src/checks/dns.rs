@@ -68,11 +68,7 @@ impl DnsProbe {
             .resolver()
             .records(&self.name, record_type(self.record_type), deadline)
             .await;
-        Measurement {
-            finding: self.judge(answer),
-            phases: phases(started.elapsed()),
-            schema: None,
-        }
+        Measurement::of(self.judge(answer), phases(started.elapsed()))
     }
 
     /// An authority that says "no" is an answer, and a wrong one; no answer says nothing about the name.

@@ -10,9 +10,11 @@ pub mod engine;
 pub mod http;
 pub mod invalid;
 pub mod net;
+pub mod prometheus;
 pub mod redis;
 pub mod reference;
 pub mod schema;
+pub mod secret;
 #[cfg(test)]
 pub mod scripted;
 pub mod sql;

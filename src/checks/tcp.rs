@@ -44,11 +44,7 @@ impl TcpProbe {
             Ok(_stream) => judge(self.max_latency, progress.started().elapsed()),
             Err(error) => error.finding(),
         };
-        Measurement {
-            finding,
-            phases: progress.phases(),
-            schema: None,
-        }
+        Measurement::of(finding, progress.phases())
     }
 }
 

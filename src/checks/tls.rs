@@ -64,11 +64,7 @@ impl TlsProbe {
             Ok(handshake) => self.judge(handshake, Timestamp::now().as_second()),
             Err(error) => judge_failure(&error),
         };
-        Measurement {
-            finding,
-            phases: progress.phases(),
-            schema: None,
-        }
+        Measurement::of(finding, progress.phases())
     }
 
     async fn observe(

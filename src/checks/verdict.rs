@@ -35,6 +35,8 @@ pub enum FindingReason {
     UnexpectedValue,
     /// Jobs are there, and nothing works them off.
     NotProcessing,
+    /// The target refuses the query that the check was given.
+    InvalidQuery,
     /// There is nothing to judge: an empty result, a value that is no number.
     NoData,
     /// The answer came too late for the expectation, though within the timeout.
@@ -90,6 +92,7 @@ impl FindingReason {
             Self::UnexpectedBody => "UnexpectedBody",
             Self::UnexpectedValue => "UnexpectedValue",
             Self::NotProcessing => "NotProcessing",
+            Self::InvalidQuery => "InvalidQuery",
             Self::NoData => "NoData",
             Self::TooSlow => "TooSlow",
             Self::UnexpectedRecords => "UnexpectedRecords",
@@ -232,13 +235,21 @@ pub struct Measurement {
     pub schema: Option<SchemaFingerprint>,
 }
 
-impl From<Finding> for Measurement {
-    fn from(finding: Finding) -> Self {
+impl Measurement {
+    /// A judgement, and where the time went.
+    #[must_use]
+    pub const fn of(finding: Finding, phases: Phases) -> Self {
         Self {
             finding,
-            phases: Phases::default(),
+            phases,
             schema: None,
         }
+    }
+}
+
+impl From<Finding> for Measurement {
+    fn from(finding: Finding) -> Self {
+        Self::of(finding, Phases::default())
     }
 }
 

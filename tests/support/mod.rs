@@ -10,6 +10,7 @@ pub mod hostile;
 pub mod intercept;
 pub mod mariadb;
 pub mod postgres;
+pub mod prometheus;
 pub mod proxy;
 pub mod readers;
 pub mod recorder;

@@ -3,7 +3,7 @@
 use kube::core::Rule;
 
 use super::{
-    Check, DnsCheck, HttpCheck, RedisCheck, SqlCheck, TcpCheck, TlsCheck, WorkerCheck,
+    Check, DnsCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck, TcpCheck, TlsCheck, WorkerCheck,
 };
 use crate::api::SecretKeyReference;
 
@@ -42,6 +42,7 @@ kinds! {
     sql: Sql(SqlCheck),
     redis: Redis(RedisCheck),
     worker: Worker(WorkerCheck),
+    prometheus: Prometheus(PrometheusCheck),
 }
 
 impl Check {
@@ -53,6 +54,7 @@ impl Check {
             Some(CheckKind::Sql(sql)) => sql.secrets(),
             Some(CheckKind::Redis(redis)) => redis.secrets(),
             Some(CheckKind::Worker(worker)) => worker.secrets(),
+            Some(CheckKind::Prometheus(prometheus)) => prometheus.secrets(),
             Some(CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_)) | None => Vec::new(),
         }
     }

@@ -43,6 +43,14 @@ pub(in crate::checks) enum Body {
 }
 
 impl Body {
+    /// All of it, when it was read for its content and is not too long.
+    pub(in crate::checks) fn whole(&self) -> Option<&[u8]> {
+        match self {
+            Self::Whole(content) => Some(content),
+            Self::Ended | Self::TooLong | Self::Unread => None,
+        }
+    }
+
     pub(super) fn is_large(&self) -> bool {
         matches!(self, Self::Whole(content) if content.len() > LARGE_BODY)
     }

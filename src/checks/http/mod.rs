@@ -55,11 +55,7 @@ impl HttpProbe {
     async fn run(&self, session: &Session, deadline: Instant) -> Measurement {
         let mut phases = Phases::default();
         let answered = self.call.run(session, deadline, &mut phases).await;
-        Measurement {
-            finding: answered.finding,
-            phases,
-            schema: None,
-        }
+        Measurement::of(answered.finding, phases)
     }
 }
 

@@ -56,13 +56,8 @@ impl RedisProbe {
             }
             Err(finding) => finding,
         };
-        Measurement {
-            finding,
-            phases: Phases {
-                authenticate: told.authenticate,
-                query: told.query,
-                ..progress.phases()
-            },
+        Measurement::of(finding, Phases {
+                authenticate: told.authenticate),
         }
     }
 

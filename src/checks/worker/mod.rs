@@ -88,10 +88,7 @@ impl WorkerProbe {
             observation.health = Some(measured.finding);
         }
         let Some(store) = &self.store else {
-            return Measurement {
-                finding: self.thresholds.judge(&observation),
-                phases,
-            };
+            return Measurement::of(self.thresholds.judge(&observation), phases);
         };
         let progress = Progress::until(deadline);
         let observed = store
@@ -105,10 +102,7 @@ impl WorkerProbe {
                 None => finding,
             },
         };
-        Measurement {
-            finding,
-            phases: progress.phases(),
-        }
+        Measurement::of(finding, progress.phases())
     }
 }
 

@@ -223,16 +223,9 @@ fn references(validation: &DeploymentValidation) -> Vec<SecretKeyReference> {
         .render
         .iter()
         .map(|render| &render.api_key_secret_ref);
-    let checks = validation
-        .spec
-        .checks
-        .iter()
-        .filter_map(|check| check.http.as_ref());
-    let headers = checks
-        .flat_map(|http| &http.headers)
-        .filter_map(|header| header.value_from.as_ref());
+    let checks = validation.spec.checks.iter();
     render
-        .chain(headers.map(|source| &source.secret_key_ref))
+        .chain(checks.flat_map(plumbline::api::Check::secrets))
         .cloned()
         .collect()
 }
