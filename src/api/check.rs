@@ -14,7 +14,9 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::{dns::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, tcp::*, tls::*, worker::*};
+pub use self::{
+    dns::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, tcp::*, tls::*, worker::*,
+};
 use super::{Duration, bounds, duration::between};
 
 /// One check of a validation. Exactly one of the kinds, from `http` on, says what is measured.

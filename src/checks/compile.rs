@@ -5,8 +5,9 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{
-    dns::DnsProbe, http::HttpProbe, invalid::InvalidCheck, prometheus::PrometheusProbe, redis::RedisProbe, sql::SqlProbe,
-    suite::Probe, tcp::TcpProbe, tls::TlsProbe, worker::WorkerProbe,
+    dns::DnsProbe, http::HttpProbe, invalid::InvalidCheck, prometheus::PrometheusProbe,
+    redis::RedisProbe, sql::SqlProbe, suite::Probe, tcp::TcpProbe, tls::TlsProbe,
+    worker::WorkerProbe,
 };
 use crate::api::{Check, CheckKind, SecretKeyReference};
 

@@ -14,9 +14,9 @@ pub mod prometheus;
 pub mod redis;
 pub mod reference;
 pub mod schema;
-pub mod secret;
 #[cfg(test)]
 pub mod scripted;
+pub mod secret;
 pub mod sql;
 pub mod suite;
 pub mod tcp;

@@ -3,7 +3,8 @@
 use kube::core::Rule;
 
 use super::{
-    Check, DnsCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck, TcpCheck, TlsCheck, WorkerCheck,
+    Check, DnsCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck, TcpCheck, TlsCheck,
+    WorkerCheck,
 };
 use crate::api::SecretKeyReference;
 

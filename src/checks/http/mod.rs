@@ -21,7 +21,6 @@ use tokio::time::Instant;
 
 use self::call::Call;
 pub(super) use self::{
-    body::Body,
     exchange::{Terms, exchange},
     expectation::Observation,
     json::Comparison,

@@ -56,9 +56,12 @@ impl RedisProbe {
             }
             Err(finding) => finding,
         };
-        Measurement::of(finding, Phases {
-                authenticate: told.authenticate),
-        }
+        let phases = Phases {
+            authenticate: told.authenticate,
+            query: told.query,
+            ..progress.phases()
+        };
+        Measurement::of(finding, phases)
     }
 
     async fn observe(&self, mut client: Client, told: &mut Phases) -> Result<Observation, Finding> {
