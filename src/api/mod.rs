@@ -37,7 +37,7 @@ pub use rollback_status::{
 };
 pub use status::{
     CheckState, CheckStatus, DeploymentValidationStatus, GoodRelease, HistoryEntry, HistoryVerdict,
-    ObservedRelease, ObservedService, RollbackSummary,
+    KeptSchema, ObservedRelease, ObservedService, RollbackSummary,
 };
 pub use target::{ExternalTarget, RenderService, RenderTarget, Target, Tier};
 pub use validation::{DeploymentValidation, DeploymentValidationSpec, HistoryLimits};

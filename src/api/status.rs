@@ -95,6 +95,14 @@ pub struct DeploymentValidationStatus {
     )]
     #[schemars(length(max = 256))]
     pub last_handled_reconcile_at: Option<String>,
+    /// The schemas that the good releases were seen to work with.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "fitting"
+    )]
+    #[schemars(length(max = 6), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["digest"]))]
+    pub schemas: Vec<KeptSchema>,
 }
 
 /// A release: the live deploys of all services of a validation.
@@ -159,6 +167,22 @@ pub struct GoodRelease {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub unavailable: Option<String>,
+    /// Digest of the database's schema that it was seen to work with, one of `schemas`; absent when that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub schema: Option<String>,
+}
+
+/// The schema of a database that a good release was seen to work with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptSchema {
+    /// Its digest.
+    #[schemars(length(max = 32))]
+    pub digest: String,
+    /// Its tables and columns: JSON, packed with gzip, in base64.
+    #[schemars(length(max = 32768))]
+    pub content: String,
 }
 
 /// The attempt to roll back that the release which is live now is about.

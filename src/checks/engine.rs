@@ -18,6 +18,7 @@ use super::{
     board::{Board, Outcome},
     net::{Network, Session},
     reference::Reference,
+    schema::SchemaFingerprint,
     suite::{Check, Suite},
     verdict::{Finding, FindingReason, Measurement, Phases, Verdict},
 };
@@ -71,6 +72,8 @@ pub struct Execution {
     pub phases: Phases,
     /// From the moment it could have started to its end, waiting for a free place included.
     pub elapsed: Duration,
+    /// The schema of the database, when the check reads it and could.
+    pub schema: Option<Arc<SchemaFingerprint>>,
 }
 
 /// What a whole run says.
@@ -205,6 +208,7 @@ impl Engine {
             outcome: Outcome::Measured(after_attempts(finding, attempts)),
             phases: measurement.phases,
             elapsed: begun.elapsed(),
+            schema: measurement.schema.map(Arc::new),
         }
     }
 
@@ -276,6 +280,7 @@ fn ended_without_answer(place: usize, reason: FindingReason, message: &'static s
         outcome: Outcome::Measured(Finding::unknown(reason, message)),
         phases: Phases::default(),
         elapsed: Duration::ZERO,
+        schema: None,
     }
 }
 
@@ -327,6 +332,7 @@ impl<'a> Course<'a> {
                     outcome: Outcome::Skipped { cause },
                     phases: Phases::default(),
                     elapsed: Duration::ZERO,
+                    schema: None,
                 });
             } else if dependencies
                 .iter()

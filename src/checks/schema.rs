@@ -1,6 +1,6 @@
 //! What a database's schema looks like to the code that uses it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,29 @@ impl From<Column> for String {
         let nullable = if column.nullable { "?" } else { "" };
         let default = if column.has_default { "=" } else { "" };
         format!("{}{nullable}{default}", column.type_)
+    }
+}
+
+/// What is known of the schema that is live.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LiveSchema {
+    /// No check reads it, or one that does could not.
+    #[default]
+    Unknown,
+    /// A check that reads it has yet to run.
+    Awaited,
+    /// It was read.
+    Known(Arc<SchemaFingerprint>),
+}
+
+impl LiveSchema {
+    /// The schema, when it was read.
+    #[must_use]
+    pub fn known(&self) -> Option<&SchemaFingerprint> {
+        match self {
+            Self::Known(schema) => Some(schema),
+            Self::Unknown | Self::Awaited => None,
+        }
     }
 }
 

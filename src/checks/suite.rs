@@ -22,6 +22,11 @@ pub trait Probe: Send + Sync + fmt::Debug {
 
     /// Everything that the probe is known to connect to, as it is written: judged by the egress rule before anything runs.
     fn targets(&self) -> Vec<&Target>;
+
+    /// Whether its measurements have the schema of a database.
+    fn reads_schema(&self) -> bool {
+        false
+    }
 }
 
 /// One validated check.

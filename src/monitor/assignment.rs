@@ -7,7 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::{
-    checks::{board::Board, suite::Suite},
+    checks::{board::Board, schema::LiveSchema, suite::Suite},
     platforms::{Observer, PlatformError, Release},
     telemetry::chain,
 };
@@ -104,6 +104,8 @@ pub struct Snapshot {
     pub handled: Option<String>,
     /// Whether somebody waits for checks to be confirmed, so that each pass in a row is news.
     pub confirm: bool,
+    /// The schema of the databases that checks read.
+    pub schema: LiveSchema,
 }
 
 impl Snapshot {
@@ -125,6 +127,7 @@ impl Snapshot {
             stale,
             handled,
             confirm,
+            schema,
         } = self;
         *generation == other.generation
             && board.checks() == other.board.checks()
@@ -134,5 +137,6 @@ impl Snapshot {
             && self.trouble_message() == other.trouble_message()
             && *stale == other.stale
             && *handled == other.handled
+            && *schema == other.schema
     }
 }

@@ -9,6 +9,7 @@ use super::{
     assignment::{Assignment, Memory, SeenRelease, Snapshot, Subject},
     run::RunEnd,
     schedule::Schedule,
+    schemas::Schemas,
 };
 use crate::{
     api::CheckState,
@@ -54,6 +55,7 @@ pub struct Entry {
     handled: Option<String>,
     observed: Instant,
     stale: bool,
+    schemas: Schemas,
 }
 
 /// The clocks: a monotonic one for intervals, a wall clock for what people read.
@@ -86,7 +88,12 @@ impl Entry {
         let due = suite
             .checks()
             .iter()
-            .map(|check| first.unwrap_or_else(|| schedule.next(now.instant, check.interval)))
+            .map(|check| match first {
+                Some(first) => first,
+                // What it read is kept nowhere.
+                None if check.probe.reads_schema() => now.instant,
+                None => schedule.next(now.instant, check.interval),
+            })
             .collect();
         let mut entry = Self {
             subject,
@@ -102,6 +109,7 @@ impl Entry {
             handled: memory.handled,
             observed: now.instant,
             stale: false,
+            schemas: Schemas::default(),
             assignment,
         };
         entry.plan_poll(now.instant);
@@ -125,6 +133,7 @@ impl Entry {
         if !same {
             self.give_up();
             self.session = None;
+            self.schemas = Schemas::default();
             self.board = if same_generation {
                 Board::restore(&self.assignment.suite, self.board.checks(), now.time)
             } else {
@@ -239,6 +248,7 @@ impl Entry {
             RunEnd::Counted { run, release } => {
                 let suite = self.assignment.suite.clone();
                 self.board.record(&suite, &run.outcomes(&suite), now.time);
+                self.schemas.record(&suite, &run);
                 self.trouble = None;
                 self.observed = now.instant;
                 self.stale = false;
@@ -286,6 +296,7 @@ impl Entry {
     /// Another release is live: nothing is known of it, and everything is due.
     fn change_release(&mut self, release: Release, now: Now) {
         self.board = Board::new(&self.assignment.suite, now.time);
+        self.schemas = Schemas::default();
         // Kept connections may lead to instances of the release before.
         self.session = None;
         self.release = Some(SeenRelease {
@@ -337,6 +348,7 @@ impl Entry {
             stale: self.stale,
             handled: self.handled.clone(),
             confirm: self.assignment.confirm,
+            schema: self.schemas.live(&self.assignment.suite),
         }
     }
 }

@@ -7,6 +7,7 @@ mod entry;
 mod metrics;
 mod run;
 mod schedule;
+mod schemas;
 
 use std::{collections::HashSet, sync::Arc};
 

@@ -1,14 +1,21 @@
 //! When a release becomes good, which ones can be gone back to, and when one is good no more.
 
 mod checks;
+mod schemas;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use self::checks::{CheckDigests, CheckStanding, check_digest};
+pub use self::{
+    checks::{CheckDigests, CheckStanding, check_digest},
+    schemas::schemas,
+};
 use super::{incident::Quarantine, moment::Moment};
-use crate::api::{DeploymentValidationStatus, GoodRelease, ObservedRelease, ServiceDeploy};
+use crate::{
+    api::{DeploymentValidationStatus, GoodRelease, ObservedRelease, ServiceDeploy},
+    checks::schema::SchemaFingerprint,
+};
 
 /// How many good releases are kept beside the newest.
 const MAX_CANDIDATES: usize = 5;
@@ -39,11 +46,12 @@ pub fn soak(checks: &[CheckStanding<'_>], stale: bool, soak: Duration, moment: M
 }
 
 /// Makes the live release the last known good one when its soak is over, and takes those that are `quarantined` away.
-/// Gives when the soak will be over. To be asked only while the verdict on the live release is Passing.
+/// `schema` is the live one, as far as it is known: the good release is kept with it. Gives when the soak will be over. To be asked only while the verdict on the live release is Passing.
 pub fn advance(
     status: &mut DeploymentValidationStatus,
     live: &ObservedRelease,
     checks: &[CheckStanding<'_>],
+    schema: Option<&SchemaFingerprint>,
     progress: Soak,
     quarantine: &Quarantine<'_>,
     now: Timestamp,
@@ -60,8 +68,12 @@ pub fn advance(
         (Soak::Over, Some(good)) => refresh(good, live, checks),
         (Soak::Over, None) => promote(status, live, checks, now),
         (Soak::Until(end), _) => return Some(end),
-        (Soak::NotBegun, _) => {}
+        (Soak::NotBegun, _) => return None,
     }
+    if let (Some(schema), Some(good)) = (schema, &mut status.last_known_good) {
+        schemas::keep(good, &mut status.schemas, schema);
+    }
+    schemas::prune(status);
     None
 }
 
@@ -78,6 +90,7 @@ pub fn revoke(status: &mut DeploymentValidationStatus, quarantine: &Quarantine<'
         let next = (!status.candidates.is_empty()).then(|| status.candidates.remove(0));
         status.last_known_good = next;
     }
+    schemas::prune(status);
 }
 
 fn promote(
@@ -92,6 +105,7 @@ fn promote(
         services: deploys(live),
         checks: passing(checks, &[]),
         unavailable: None,
+        schema: None,
     };
     if let Some(former) = status.last_known_good.replace(good) {
         status

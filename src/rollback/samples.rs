@@ -122,6 +122,7 @@ pub fn good(services: &str, validated_at: &str, checks: &[String]) -> GoodReleas
         services: deploys(services),
         checks: checks.to_vec(),
         unavailable: None,
+        schema: None,
     }
 }
 

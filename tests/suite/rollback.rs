@@ -12,6 +12,7 @@ mod mass;
 mod platform;
 mod policy;
 mod request;
+mod schema;
 mod services;
 mod verification;
 

@@ -1,6 +1,7 @@
 //! The kinds of checks: which field of a check is which kind. Another kind is a field of [`Check`] and a line here.
 
 use kube::core::Rule;
+use serde::Serialize;
 
 use super::{
     Check, DnsCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck, TcpCheck, TlsCheck,
@@ -10,8 +11,9 @@ use crate::api::SecretKeyReference;
 
 macro_rules! kinds {
     ($($field:ident: $kind:ident($check:ident),)+) => {
-        /// What a check measures: one kind of it.
-        #[derive(Clone, Copy, Debug, PartialEq)]
+        /// What a check measures: one kind of it. Written as the field of the check that it is.
+        #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+        #[serde(rename_all = "camelCase")]
         #[allow(missing_docs, reason = "each is told at its field of the check")]
         pub enum CheckKind<'a> {
             $($kind(&'a $check),)+

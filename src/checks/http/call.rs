@@ -11,7 +11,8 @@ use tokio::{
 
 use super::{
     exchange::{Terms, exchange},
-    expectation::{Expectation, Observation},
+    expectation::Expectation,
+    observation::Observation,
     request::RequestTemplate,
 };
 use crate::{

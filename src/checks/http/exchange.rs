@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     body::{Body, Reading, read},
-    expectation::{Certificate, Observation},
+    observation::{Certificate, Observation},
     redirect::{self, Hop},
     request::RequestTemplate,
 };

@@ -1,7 +1,5 @@
 //! What an answer must be, and the judgement on it: pure.
 
-use std::time::Duration;
-
 use http::{HeaderMap, HeaderName, header};
 use regex::bytes::Regex;
 
@@ -10,6 +8,7 @@ use super::{
     cel::{Answer, CelAssertions, Judgement},
     json::JsonAssertion,
     latency::LatencyLimits,
+    observation::{Certificate, Observation},
     pattern::compile,
     status::StatusRanges,
 };
@@ -18,7 +17,7 @@ use crate::{
     checks::{
         certificate::ends_too_soon,
         invalid::InvalidCheck,
-        verdict::{Finding, FindingReason, Phases},
+        verdict::{Finding, FindingReason},
     },
 };
 
@@ -38,30 +37,6 @@ pub(super) struct Expectation {
 struct HeaderAssertion {
     name: HeaderName,
     matches: Option<Regex>,
-}
-
-/// What one request brought.
-pub(in crate::checks) struct Observation {
-    pub(in crate::checks) status: u16,
-    pub(in crate::checks) headers: HeaderMap,
-    pub(in crate::checks) body: Body,
-    /// From the start of the first request to the end of the last body.
-    pub(in crate::checks) elapsed: Duration,
-    /// What the last request took.
-    pub(in crate::checks) phases: Phases,
-    /// The certificate that the answer came under.
-    pub(in crate::checks) certificate: Certificate,
-    /// When the answer was there, in seconds since 1970.
-    pub(in crate::checks) now: i64,
-}
-
-/// The certificate that an answer came under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::checks) enum Certificate {
-    /// The answer came without TLS.
-    None,
-    /// One that ends then, in seconds since 1970; `None` when that cannot be read.
-    Until(Option<i64>),
 }
 
 impl Expectation {
@@ -295,7 +270,10 @@ fn encoding(headers: &HeaderMap) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::checks::verdict::Phases;
     use crate::checks::verdict::Verdict;
 
     fn expectation(yaml: &str) -> Expectation {

@@ -8,6 +8,7 @@ mod expectation;
 mod json;
 mod json_path;
 mod latency;
+mod observation;
 mod pattern;
 mod redirect;
 mod request;
@@ -22,8 +23,8 @@ use tokio::time::Instant;
 use self::call::Call;
 pub(super) use self::{
     exchange::{Terms, exchange},
-    expectation::Observation,
     json::Comparison,
+    observation::Observation,
     request::{RequestTemplate, address},
 };
 use super::{

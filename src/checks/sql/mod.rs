@@ -107,6 +107,10 @@ impl Probe for SqlProbe {
             Place::File(_) => Vec::new(),
         }
     }
+
+    fn reads_schema(&self) -> bool {
+        self.expectation.fingerprint
+    }
 }
 
 impl fmt::Debug for SqlProbe {

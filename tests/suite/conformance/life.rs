@@ -8,6 +8,7 @@ use plumbline::{
     checks::{
         board::{Board, Outcome},
         net::{Network, NetworkSettings},
+        schema::LiveSchema,
         suite::Suite,
         verdict::{Finding, FindingReason},
     },
@@ -120,6 +121,7 @@ impl Life {
                 stale,
                 handled: None,
                 confirm: false,
+                schema: LiveSchema::default(),
             }),
             soak: spec.soak.get(),
             history: HistoryLimits::default(),

@@ -13,6 +13,7 @@ use secrecy::SecretString;
 
 use super::{assert_says, measure, measure_within, network, network_trusting, says};
 use crate::support::{
+    eventually::eventually,
     hostile::Authority,
     redis::{PASSWORD, Redis, Stub, stub},
     services::free_port,
@@ -152,6 +153,13 @@ async fn each_side_of_a_replication_tells_its_part() {
     let lonely = check(&as_primary).await;
     assert_says(&lonely, Verdict::Fail, FindingReason::UnexpectedValue);
     let replica = redis.replica().await;
+    eventually("the primary to count its replica", || async {
+        let finding = check(&as_primary).await;
+        (finding.finding.verdict == Verdict::Pass)
+            .then_some(())
+            .ok_or(finding)
+    })
+    .await;
     let as_replica = format!(
         "{}replication: {{role: Replica, maxLag: 1h}}",
         replica.fields()

@@ -10,7 +10,7 @@ use crate::{
         CheckState, ConditionStatus, ConditionType, DeploymentValidation,
         DeploymentValidationStatus, ObservedRelease, Reason, RollbackPolicySpec, Severity,
     },
-    checks::board::Health,
+    checks::{board::Health, schema::LiveSchema},
     controllers::fleet::Fleet,
     kubernetes::conditions::find,
     monitor::Snapshot,
@@ -20,6 +20,7 @@ use crate::{
         decide,
         decision::Schemas,
         freeze::frozen_until,
+        known_good,
         ledger::Attempt,
         plan::Service,
     },
@@ -118,11 +119,16 @@ impl Situation<'_> {
         let checks = self.digests.standing(self.snapshot.board.checks());
         let services = services(self.object);
         let frozen = policy.map(|policy| frozen_until(&policy.guard.freeze, self.moment));
+        let live_schema = self.snapshot.schema.known();
+        let known = live_schema.map(|_| known_good::schemas(self.previous));
+        let known = known.unwrap_or_default();
+        let good_schemas: Vec<_> = known.iter().map(|(id, schema)| (*id, schema)).collect();
         decide(&Inputs {
             suspended: self.object.spec.suspend,
             policy,
             health: &self.health(),
-            stale: self.snapshot.stale,
+            // What is not read yet may forbid what the checks ask for.
+            stale: self.snapshot.stale || self.snapshot.schema == LiveSchema::Awaited,
             checks: &checks,
             live,
             services: &services,
@@ -132,7 +138,10 @@ impl Situation<'_> {
             brake,
             // A window that cannot be read makes its policy one that is not acted on at all.
             frozen_until: frozen.and_then(Result::ok).flatten(),
-            schemas: Schemas::default(),
+            schemas: Schemas {
+                live: live_schema,
+                good: &good_schemas,
+            },
             refusals_since: self.accepted_since(),
             moment: self.moment,
         })

@@ -22,6 +22,7 @@ use crate::{
     checks::{
         board::{Board, Outcome},
         net::{Network, NetworkSettings},
+        schema::LiveSchema,
         suite::Suite,
         verdict::{Finding, FindingReason},
     },
@@ -146,6 +147,7 @@ impl Life {
                 stale: self.stale,
                 handled: None,
                 confirm: false,
+                schema: LiveSchema::default(),
             }),
             soak: Duration::from_mins(1),
             history: crate::api::HistoryLimits::default(),

@@ -172,9 +172,7 @@ fn braked() -> Engaged {
 
 /// A schema with one table of one column.
 fn schema(column: &str) -> SchemaFingerprint {
-    read(&format!(
-        "{{tables: {{users: {{{column}: {{type: text, nullable: true, hasDefault: false}}}}}}}}"
-    ))
+    read(&format!("{{users: {{{column}: text?}}}}"))
 }
 
 /// dep-3 is what the first attempt for dep-2 brought back of dep-1.

@@ -328,6 +328,7 @@ impl World {
             &mut self.status,
             &self.live,
             &checks,
+            None,
             progress,
             &past.quarantine,
             now,
