@@ -33,6 +33,10 @@ build: ## The release binary, target/release/plumbline
 bench: cluster-programs ## What a check, a run, a rollback and a fleet cost, in half an hour: docs/benchmarks.md; BENCH=cost measures that alone
 	cargo bench --locked --bench measure -- $(BENCH)
 
+.PHONY: bench-kinds
+bench-kinds: services ## What a check of each kind costs beside a bare client, in a minute: docs/benchmarks.md
+	cargo bench --locked --bench kinds
+
 .PHONY: fmt
 fmt: ## Formats the sources
 	cargo fmt

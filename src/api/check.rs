@@ -86,7 +86,7 @@ pub struct Check {
     /// What works off a queue: its health, heartbeat, queue, and a job of the check's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker: Option<WorkerCheck>,
-    /// A PromQL query whose result is held against a threshold.
+    /// A `PromQL` query whose result is held against a threshold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<PrometheusCheck>,
 }

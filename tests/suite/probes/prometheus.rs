@@ -45,111 +45,114 @@ async fn scraped(server: &Prometheus, query: &str) {
     .await;
 }
 
+/// Queries, how their results are held, and what comes of it.
+const QUERIES: [(&str, &str, Verdict, FindingReason); 19] = [
+    ("depth", "operator: AtMost\nvalue: '40'", Pass, Passed),
+    (
+        "depth",
+        "operator: AtMost\nvalue: '39.5'",
+        Fail,
+        UnexpectedValue,
+    ),
+    (
+        "depth",
+        "operator: AtMost\nvalue: '39'\nseries: Any",
+        Pass,
+        Passed,
+    ),
+    (
+        "depth",
+        "operator: LessThan\nvalue: '4'\nseries: Any",
+        Fail,
+        UnexpectedValue,
+    ),
+    (
+        "sum(depth) # both",
+        "operator: Equals\nvalue: '44'",
+        Pass,
+        Passed,
+    ),
+    (
+        "scalar(sum(depth))",
+        "operator: Equals\nvalue: '44'",
+        Pass,
+        Passed,
+    ),
+    (
+        "depth",
+        "operator: AtMost\nvalue: '40'\nmaxAge: 30s",
+        Pass,
+        Passed,
+    ),
+    (
+        "depth # both",
+        "operator: AtMost\nvalue: '40'\nmaxAge: 30s",
+        Pass,
+        Passed,
+    ),
+    ("beat", "operator: AtLeast\nvalue: '0'", Pass, Passed),
+    (
+        "beat",
+        "operator: AtLeast\nvalue: '0'\nmaxAge: 1m",
+        Unknown,
+        NoData,
+    ),
+    (
+        "beat",
+        "operator: AtLeast\nvalue: '0'\nmaxAge: 1h",
+        Pass,
+        Passed,
+    ),
+    ("missing", "operator: AtMost\nvalue: '1'", Unknown, NoData),
+    (
+        "missing",
+        "operator: AtMost\nvalue: '1'\nmaxAge: 1m",
+        Unknown,
+        NoData,
+    ),
+    ("broken", "operator: AtMost\nvalue: '1'", Unknown, NoData),
+    (
+        "0 / (depth - depth) * 0",
+        "operator: AtMost\nvalue: '1'",
+        Unknown,
+        NoData,
+    ),
+    (
+        "depth[1m]",
+        "operator: AtMost\nvalue: '1'",
+        Unknown,
+        InvalidQuery,
+    ),
+    (
+        "\"text\"",
+        "operator: AtMost\nvalue: '1'",
+        Unknown,
+        InvalidQuery,
+    ),
+    (
+        "canary(",
+        "operator: AtMost\nvalue: '1'",
+        Unknown,
+        InvalidQuery,
+    ),
+    (
+        "depth * on() depth",
+        "operator: AtMost\nvalue: '1'",
+        Unknown,
+        InvalidQuery,
+    ),
+];
+
 #[tokio::test]
 async fn a_result_is_held_to_its_threshold_and_no_data_is_unknown() {
-    let old = (Timestamp::now() - Duration::from_secs(120)).as_millisecond();
+    let old = (Timestamp::now() - Duration::from_mins(2)).as_millisecond();
     let metrics =
         format!("depth{{queue=\"a\"}} 4\ndepth{{queue=\"b\"}} 40\nbroken NaN\nbeat {old} {old}\n");
     let Some(server) = Prometheus::start(&metrics, false).await else {
         return;
     };
     scraped(&server, "depth").await;
-    for (query, rest, verdict, reason) in [
-        ("depth", "operator: AtMost\nvalue: '40'", Pass, Passed),
-        (
-            "depth",
-            "operator: AtMost\nvalue: '39.5'",
-            Fail,
-            UnexpectedValue,
-        ),
-        (
-            "depth",
-            "operator: AtMost\nvalue: '39'\nseries: Any",
-            Pass,
-            Passed,
-        ),
-        (
-            "depth",
-            "operator: LessThan\nvalue: '4'\nseries: Any",
-            Fail,
-            UnexpectedValue,
-        ),
-        (
-            "sum(depth) # both",
-            "operator: Equals\nvalue: '44'",
-            Pass,
-            Passed,
-        ),
-        (
-            "scalar(sum(depth))",
-            "operator: Equals\nvalue: '44'",
-            Pass,
-            Passed,
-        ),
-        (
-            "depth",
-            "operator: AtMost\nvalue: '40'\nmaxAge: 30s",
-            Pass,
-            Passed,
-        ),
-        (
-            "depth # both",
-            "operator: AtMost\nvalue: '40'\nmaxAge: 30s",
-            Pass,
-            Passed,
-        ),
-        ("beat", "operator: AtLeast\nvalue: '0'", Pass, Passed),
-        (
-            "beat",
-            "operator: AtLeast\nvalue: '0'\nmaxAge: 1m",
-            Unknown,
-            NoData,
-        ),
-        (
-            "beat",
-            "operator: AtLeast\nvalue: '0'\nmaxAge: 1h",
-            Pass,
-            Passed,
-        ),
-        ("missing", "operator: AtMost\nvalue: '1'", Unknown, NoData),
-        (
-            "missing",
-            "operator: AtMost\nvalue: '1'\nmaxAge: 1m",
-            Unknown,
-            NoData,
-        ),
-        ("broken", "operator: AtMost\nvalue: '1'", Unknown, NoData),
-        (
-            "0 / (depth - depth) * 0",
-            "operator: AtMost\nvalue: '1'",
-            Unknown,
-            NoData,
-        ),
-        (
-            "depth[1m]",
-            "operator: AtMost\nvalue: '1'",
-            Unknown,
-            InvalidQuery,
-        ),
-        (
-            "\"text\"",
-            "operator: AtMost\nvalue: '1'",
-            Unknown,
-            InvalidQuery,
-        ),
-        (
-            "canary(",
-            "operator: AtMost\nvalue: '1'",
-            Unknown,
-            InvalidQuery,
-        ),
-        (
-            "depth * on() depth",
-            "operator: AtMost\nvalue: '1'",
-            Unknown,
-            InvalidQuery,
-        ),
-    ] {
+    for (query, rest, verdict, reason) in QUERIES {
         let measured = ask(&server.url(), &format!("query: '{query}'\n{rest}")).await;
         let found = (measured.finding.verdict, measured.finding.reason);
         assert_eq!(

@@ -199,7 +199,6 @@ impl<'a> Estimate<'a> {
                 bytes: 8 + text.inner().len() as u64,
                 ..Extent::SCALAR
             },
-            Expr::Literal(_) => Extent::SCALAR,
             Expr::Ident(name) => self.variable(name),
             Expr::Select(select) => self.extent(&select.operand.expr),
             Expr::List(list) => {
@@ -227,7 +226,7 @@ impl<'a> Estimate<'a> {
             }
             Expr::Call(call) => self.call(call),
             Expr::Comprehension(looped) => self.looped(looped),
-            Expr::Struct(_) | Expr::Unspecified => Extent::SCALAR,
+            Expr::Literal(_) | Expr::Struct(_) | Expr::Unspecified => Extent::SCALAR,
         }
     }
 
