@@ -24,7 +24,7 @@ pub(super) use self::{
     exchange::{Terms, exchange},
     expectation::Observation,
     json::Comparison,
-    request::{RequestTemplate, address},
+    request::{RequestTemplate, address, frames},
 };
 use super::{
     invalid::InvalidCheck,
