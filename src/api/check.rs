@@ -1,6 +1,7 @@
 //! One check: what to measure, what to expect of it, and how its verdict is reached.
 
 mod dns;
+mod external;
 mod http;
 mod kind;
 mod prometheus;
@@ -15,7 +16,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    dns::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, tcp::*, tls::*, worker::*,
+    dns::*, external::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, tcp::*, tls::*,
+    worker::*,
 };
 use super::{Duration, bounds, duration::between};
 
@@ -89,6 +91,9 @@ pub struct Check {
     /// A `PromQL` query whose result is held against a threshold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<PrometheusCheck>,
+    /// A service that others run, such as OpenAI or Stripe: that it answers, takes the key, and has quota left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<ExternalCheck>,
 }
 
 fn default_timeout() -> Duration {

@@ -39,6 +39,12 @@ pub enum FindingReason {
     InvalidQuery,
     /// There is nothing to judge: an empty result, a value that is no number.
     NoData,
+    /// The service says that it is not well: an error of its own, or overloaded.
+    Degraded,
+    /// The quota or the credit of the key is spent.
+    QuotaSpent,
+    /// The service asks to send less, which says nothing of how it is.
+    RateLimited,
     /// The answer came too late for the expectation, though within the timeout.
     TooSlow,
     /// A DNS record is missing.
@@ -94,6 +100,9 @@ impl FindingReason {
             Self::NotProcessing => "NotProcessing",
             Self::InvalidQuery => "InvalidQuery",
             Self::NoData => "NoData",
+            Self::Degraded => "Degraded",
+            Self::QuotaSpent => "QuotaSpent",
+            Self::RateLimited => "RateLimited",
             Self::TooSlow => "TooSlow",
             Self::UnexpectedRecords => "UnexpectedRecords",
             Self::ConnectionRefused => "ConnectionRefused",

@@ -4,8 +4,8 @@ use kube::core::Rule;
 use serde::Serialize;
 
 use super::{
-    Check, DnsCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck, TcpCheck, TlsCheck,
-    WorkerCheck,
+    Check, DnsCheck, ExternalCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck, TcpCheck,
+    TlsCheck, WorkerCheck,
 };
 use crate::api::SecretKeyReference;
 
@@ -46,6 +46,7 @@ kinds! {
     redis: Redis(RedisCheck),
     worker: Worker(WorkerCheck),
     prometheus: Prometheus(PrometheusCheck),
+    external: External(ExternalCheck),
 }
 
 impl Check {
@@ -58,6 +59,7 @@ impl Check {
             Some(CheckKind::Redis(redis)) => redis.secrets(),
             Some(CheckKind::Worker(worker)) => worker.secrets(),
             Some(CheckKind::Prometheus(prometheus)) => prometheus.secrets(),
+            Some(CheckKind::External(external)) => external.secrets(),
             Some(CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_)) | None => Vec::new(),
         }
     }

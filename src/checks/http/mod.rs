@@ -25,7 +25,7 @@ pub(super) use self::{
     exchange::{Terms, exchange},
     json::Comparison,
     observation::Observation,
-    request::{RequestTemplate, address},
+    request::{RequestTemplate, address, frames},
 };
 use super::{
     invalid::InvalidCheck,

@@ -177,6 +177,11 @@ impl RequestTemplate {
     }
 }
 
+/// Whether a header of this name frames the message or names its target, so that no check may set it.
+pub(in crate::checks) fn frames(name: &HeaderName) -> bool {
+    FRAMING.contains(&name.as_str())
+}
+
 fn is_secret(name: &HeaderName, value: &HeaderValue) -> bool {
     value.is_sensitive() || SECRET.contains(&name.as_str())
 }
@@ -248,7 +253,7 @@ fn header(
         .name
         .parse()
         .map_err(|_| "name: is not the name of a header".to_owned())?;
-    if FRAMING.contains(&name.as_str()) {
+    if frames(&name) {
         return Err(format!(
             "name: {name} frames the message or names its target, and cannot be set"
         ));

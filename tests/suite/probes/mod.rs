@@ -5,6 +5,7 @@ mod deadlines;
 mod dns;
 mod egress;
 mod expectations;
+mod external;
 mod hostile;
 mod http2;
 mod prometheus;
