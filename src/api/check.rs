@@ -1,6 +1,7 @@
 //! One check: what to measure, what to expect of it, and how its verdict is reached.
 
 mod dns;
+mod grpc;
 mod http;
 mod kind;
 mod prometheus;
@@ -15,7 +16,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    dns::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, tcp::*, tls::*, worker::*,
+    dns::*, grpc::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, tcp::*, tls::*,
+    worker::*,
 };
 use super::{Duration, bounds, duration::between};
 
@@ -77,6 +79,9 @@ pub struct Check {
     /// A TLS handshake: chain, host name, version, expiry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsCheck>,
+    /// What a gRPC server says of its health.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<GrpcCheck>,
     /// A database: PostgreSQL, MySQL, MariaDB or SQLite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sql: Option<SqlCheck>,

@@ -7,6 +7,7 @@ mod certificate;
 pub mod compile;
 pub mod dns;
 pub mod engine;
+pub mod grpc;
 pub mod http;
 pub mod invalid;
 pub mod net;

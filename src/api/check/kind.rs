@@ -3,8 +3,8 @@
 use kube::core::Rule;
 
 use super::{
-    Check, DnsCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck, TcpCheck, TlsCheck,
-    WorkerCheck,
+    Check, DnsCheck, GrpcCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck, TcpCheck,
+    TlsCheck, WorkerCheck,
 };
 use crate::api::SecretKeyReference;
 
@@ -40,6 +40,7 @@ kinds! {
     tcp: Tcp(TcpCheck),
     dns: Dns(DnsCheck),
     tls: Tls(TlsCheck),
+    grpc: Grpc(GrpcCheck),
     sql: Sql(SqlCheck),
     redis: Redis(RedisCheck),
     worker: Worker(WorkerCheck),
@@ -52,6 +53,7 @@ impl Check {
     pub fn secrets(&self) -> Vec<&SecretKeyReference> {
         match self.kind() {
             Some(CheckKind::Http(http)) => http.secrets(),
+            Some(CheckKind::Grpc(grpc)) => grpc.secrets(),
             Some(CheckKind::Sql(sql)) => sql.secrets(),
             Some(CheckKind::Redis(redis)) => redis.secrets(),
             Some(CheckKind::Worker(worker)) => worker.secrets(),

@@ -24,7 +24,7 @@ pub(super) use self::{
     exchange::{Terms, exchange},
     expectation::Observation,
     json::Comparison,
-    request::{RequestTemplate, address},
+    request::{RequestTemplate, USER_AGENT, address, headers},
 };
 use super::{
     invalid::InvalidCheck,

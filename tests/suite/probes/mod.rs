@@ -5,6 +5,7 @@ mod deadlines;
 mod dns;
 mod egress;
 mod expectations;
+mod grpc;
 mod hostile;
 mod http2;
 mod prometheus;
