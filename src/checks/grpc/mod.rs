@@ -1,6 +1,5 @@
 //! The `grpc` check: what a server says of its health by the protocol `grpc.health.v1`.
 
-mod channel;
 mod judgement;
 
 use std::fmt;
@@ -11,16 +10,15 @@ use tokio::time::{Instant, timeout_at};
 use tonic::metadata::MetadataMap;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
-use self::{
-    channel::Channel,
-    judgement::{Answer, judge},
-};
+use self::judgement::{Answer, judge};
 use super::{
     compile::Secrets,
     http::{USER_AGENT, headers},
     invalid::InvalidCheck,
     net::{
         Connection, Session, Target,
+        failure::DialError,
+        http2::Channel,
         progress::{Phase, Progress},
         session::RequestError,
     },
@@ -105,7 +103,7 @@ impl GrpcProbe {
         };
         let connection = connected
             .await
-            .map_err(|error: super::net::failure::DialError| error.finding())?;
+            .map_err(|error: DialError| error.finding())?;
         if let Connection::Tls(stream) = &connection
             && stream.get_ref().1.alpn_protocol() != Some(b"h2")
         {

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tonic::body::Body;
 use tower_service::Service;
 
-use crate::checks::net::{Connection, session::RequestError};
+use super::{connection::Connection, session::RequestError};
 
 /// How much the server may send ahead of us, on all streams together.
 const WINDOW: u32 = 64 * 1024;
@@ -29,7 +29,7 @@ const LONGEST_HEAD: u32 = 16 * 1024;
 
 /// The tasks that drive a connection. They end when it is dropped.
 #[derive(Debug, Default)]
-pub(super) struct Driver(Arc<Mutex<JoinSet<()>>>);
+pub struct Driver(Arc<Mutex<JoinSet<()>>>);
 
 /// Starts tasks for as long as their driver is there. It must not keep it alive, since the tasks hold it.
 #[derive(Clone, Debug)]
@@ -49,14 +49,14 @@ where
 
 /// Requests over one connection.
 #[derive(Clone)]
-pub(super) struct Channel {
+pub struct Channel {
     requests: SendRequest<Body>,
     failure: Arc<OnceLock<RequestError>>,
 }
 
 impl Channel {
-    /// Requests over `connection`, which stands as long as the driver does.
-    pub(super) async fn over(connection: Connection) -> Result<(Self, Driver), RequestError> {
+    /// Requests over `connection`, which nothing else uses and which stands as long as the driver does.
+    pub async fn over(connection: Connection) -> Result<(Self, Driver), RequestError> {
         let driver = Driver::default();
         let (requests, connection) = http2::Builder::new(Tasks(Arc::downgrade(&driver.0)))
             .initial_stream_window_size(WINDOW)
@@ -78,7 +78,8 @@ impl Channel {
     }
 
     /// The same connection, for one question whose failure is told apart from those of others.
-    pub(super) fn for_one_question(&self) -> Self {
+    #[must_use]
+    pub fn for_one_question(&self) -> Self {
         Self {
             requests: self.requests.clone(),
             failure: Arc::default(),
@@ -87,7 +88,8 @@ impl Channel {
 
     /// Why the question got no whole answer, when it was the connection that failed. tonic makes codes of such failures that
     /// cannot be told from those of the server.
-    pub(super) fn failure(&self) -> Option<RequestError> {
+    #[must_use]
+    pub fn failure(&self) -> Option<RequestError> {
         self.failure.get().cloned()
     }
 }
