@@ -2,6 +2,7 @@
 
 mod dns;
 mod external;
+mod grpc;
 mod http;
 mod kind;
 mod prometheus;
@@ -16,8 +17,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    dns::*, external::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, tcp::*, tls::*,
-    worker::*,
+    dns::*, external::*, grpc::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*,
+    tcp::*, tls::*, worker::*,
 };
 use super::{Duration, bounds, duration::between};
 
@@ -79,6 +80,9 @@ pub struct Check {
     /// A TLS handshake: chain, host name, version, expiry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsCheck>,
+    /// What a gRPC server says of its health.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<GrpcCheck>,
     /// A database: PostgreSQL, MySQL, MariaDB or SQLite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sql: Option<SqlCheck>,

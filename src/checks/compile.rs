@@ -5,9 +5,9 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{
-    dns::DnsProbe, external::ExternalProbe, http::HttpProbe, invalid::InvalidCheck,
-    prometheus::PrometheusProbe, redis::RedisProbe, sql::SqlProbe, suite::Probe, tcp::TcpProbe,
-    tls::TlsProbe, worker::WorkerProbe,
+    dns::DnsProbe, external::ExternalProbe, grpc::GrpcProbe, http::HttpProbe,
+    invalid::InvalidCheck, prometheus::PrometheusProbe, redis::RedisProbe, sql::SqlProbe,
+    suite::Probe, tcp::TcpProbe, tls::TlsProbe, worker::WorkerProbe,
 };
 use crate::api::{Check, CheckKind, SecretKeyReference};
 
@@ -36,6 +36,7 @@ fn probe(kind: CheckKind<'_>, secrets: Secrets<'_>) -> Result<Arc<dyn Probe>, In
         CheckKind::Dns(dns) => Arc::new(DnsProbe::new(dns)?),
         CheckKind::Sql(sql) => Arc::new(SqlProbe::new(sql, secrets)?),
         CheckKind::Tls(tls) => Arc::new(TlsProbe::new(tls)?),
+        CheckKind::Grpc(grpc) => Arc::new(GrpcProbe::new(grpc, secrets)?),
         CheckKind::Redis(redis) => Arc::new(RedisProbe::new(redis, secrets)?),
         CheckKind::Prometheus(query) => Arc::new(PrometheusProbe::new(query, secrets)?),
         CheckKind::External(external) => Arc::new(ExternalProbe::new(external, secrets)?),

@@ -8,6 +8,7 @@ pub mod compile;
 pub mod dns;
 pub mod engine;
 pub mod external;
+pub mod grpc;
 pub mod http;
 pub mod invalid;
 pub mod net;

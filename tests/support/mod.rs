@@ -6,6 +6,7 @@ pub mod controller;
 pub mod crowd;
 pub mod description;
 pub mod eventually;
+pub mod grpc;
 pub mod hostile;
 pub mod intercept;
 pub mod mariadb;

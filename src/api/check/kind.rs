@@ -4,8 +4,8 @@ use kube::core::Rule;
 use serde::Serialize;
 
 use super::{
-    Check, DnsCheck, ExternalCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck, TcpCheck,
-    TlsCheck, WorkerCheck,
+    Check, DnsCheck, ExternalCheck, GrpcCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck,
+    TcpCheck, TlsCheck, WorkerCheck,
 };
 use crate::api::SecretKeyReference;
 
@@ -42,6 +42,7 @@ kinds! {
     tcp: Tcp(TcpCheck),
     dns: Dns(DnsCheck),
     tls: Tls(TlsCheck),
+    grpc: Grpc(GrpcCheck),
     sql: Sql(SqlCheck),
     redis: Redis(RedisCheck),
     worker: Worker(WorkerCheck),
@@ -55,6 +56,7 @@ impl Check {
     pub fn secrets(&self) -> Vec<&SecretKeyReference> {
         match self.kind() {
             Some(CheckKind::Http(http)) => http.secrets(),
+            Some(CheckKind::Grpc(grpc)) => grpc.secrets(),
             Some(CheckKind::Sql(sql)) => sql.secrets(),
             Some(CheckKind::Redis(redis)) => redis.secrets(),
             Some(CheckKind::Worker(worker)) => worker.secrets(),

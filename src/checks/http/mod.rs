@@ -25,7 +25,7 @@ pub(super) use self::{
     exchange::{Terms, exchange},
     json::Comparison,
     observation::Observation,
-    request::{RequestTemplate, address, frames},
+    request::{RequestTemplate, USER_AGENT, address, frames, headers},
 };
 use super::{
     invalid::InvalidCheck,

@@ -44,7 +44,7 @@ const SECRET: [&str; 4] = [
 ];
 
 const NO_HOST: &str = "names neither a host nor an IP address";
-const USER_AGENT: &str = concat!("plumbline/", env!("CARGO_PKG_VERSION"));
+pub(in crate::checks) const USER_AGENT: &str = concat!("plumbline/", env!("CARGO_PKG_VERSION"));
 
 /// A request that can be built any number of times.
 #[derive(Clone)]
@@ -92,7 +92,7 @@ impl RequestTemplate {
             HttpMethod::Patch => Method::PATCH,
             HttpMethod::Delete => Method::DELETE,
         };
-        let headers = headers(&check.headers, secret)?;
+        let headers = headers(&check.headers, "http.headers", secret)?;
         Self::made(url, method, headers, body.into())
             .map_err(|InvalidHost| InvalidCheck::new("http.url", NO_HOST))
     }
@@ -220,23 +220,25 @@ pub(in crate::checks) fn address(text: &str, field: &str) -> Result<Url, Invalid
     Ok(url)
 }
 
-fn headers(
+/// What is sent along with a request. An error names `field`, and shows no secret.
+pub(in crate::checks) fn headers(
     specified: &[HttpHeader],
+    field: &str,
     secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
 ) -> Result<HeaderMap, InvalidCheck> {
     if specified.len() > MOST_HEADERS {
         return Err(InvalidCheck::new(
-            "http.headers",
+            field,
             format!("has more than {MOST_HEADERS} entries"),
         ));
     }
     let mut headers = HeaderMap::with_capacity(specified.len() + 2);
     for (place, specified) in specified.iter().enumerate() {
         let (name, value) = header(specified, secret)
-            .map_err(|problem| InvalidCheck::new(format!("http.headers[{place}]"), problem))?;
+            .map_err(|problem| InvalidCheck::new(format!("{field}[{place}]"), problem))?;
         let Entry::Vacant(entry) = headers.entry(name) else {
             return Err(InvalidCheck::new(
-                format!("http.headers[{place}].name"),
+                format!("{field}[{place}].name"),
                 "is used twice",
             ));
         };

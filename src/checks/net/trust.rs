@@ -22,6 +22,7 @@ use super::{NetworkError, settings::TlsSettings};
 #[derive(Clone, Debug)]
 pub struct Trust {
     requests: Arc<ClientConfig>,
+    http2: Arc<ClientConfig>,
     inspection: Arc<ClientConfig>,
     unverified: Arc<ClientConfig>,
     has_roots: bool,
@@ -50,6 +51,8 @@ impl Trust {
         let has_roots = !roots.is_empty();
         let mut requests = client(roots)?;
         let mut inspection = requests.clone();
+        let mut http2 = requests.clone();
+        http2.alpn_protocols = vec![b"h2".to_vec()];
         requests.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         // A resumed session shows the certificate of an earlier handshake.
         inspection.resumption = Resumption::disabled();
@@ -59,6 +62,7 @@ impl Trust {
             .set_certificate_verifier(Arc::new(Anybody::default()));
         Ok(Self {
             requests: Arc::new(requests),
+            http2: Arc::new(http2),
             inspection: Arc::new(inspection),
             unverified: Arc::new(unverified),
             has_roots,
@@ -70,6 +74,12 @@ impl Trust {
     #[must_use]
     pub fn requests(&self) -> Arc<ClientConfig> {
         self.requests.clone()
+    }
+
+    /// For protocols over HTTP/2, which take nothing else.
+    #[must_use]
+    pub fn http2(&self) -> Arc<ClientConfig> {
+        self.http2.clone()
     }
 
     /// For looking at certificates: a full handshake each time, and no word on what follows.

@@ -180,7 +180,14 @@ fn numbers() -> Vec<Row> {
     ];
     let mut rows: Vec<Row> = fields.into_iter().flat_map(no_numbers).collect();
     let tls = |port: u32, days: u32| json!({"name": "port", "tls": {"host": "127.0.0.1", "port": port, "minDaysLeft": days}});
+    let grpc = |fields: Value| json!({"name": "port", "grpc": fields});
     rows.extend([
+        refuse("S20", "spec.checks[1]", grpc(json!({"host": "a"}))).naming("spec.checks[1].grpc.port"),
+        refuse("S20", "spec.checks[1]", grpc(json!({"host": "a b", "port": 1}))).naming("spec.checks[1].grpc.host"),
+        refuse("S20", "spec.checks[1]", grpc(json!({"host": "a", "port": 1, "services": ["a", "a"]})))
+            .naming("spec.checks[1].grpc.services[1]"),
+        refuse("S20", "spec.checks[1]", grpc(json!({"host": "a", "port": 1, "metadata": [{"name": "grpc-timeout", "value": "1S"}]})))
+            .naming("spec.checks[1].grpc.metadata"),
         refuse("S19", "spec.checks[0].failureThreshold", 0),
         refuse("S19", "spec.checks[0].failureThreshold", 21),
         refuse("S19", "spec.checks[0].retries", 6),

@@ -6,6 +6,7 @@ mod dns;
 mod egress;
 mod expectations;
 mod external;
+mod grpc;
 mod hostile;
 mod http2;
 mod prometheus;
