@@ -4,6 +4,7 @@ mod dns;
 mod external;
 mod http;
 mod kind;
+mod metrics;
 mod prometheus;
 mod redis;
 mod sql;
@@ -16,8 +17,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    dns::*, external::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, tcp::*, tls::*,
-    worker::*,
+    dns::*, external::*, http::*, kind::CheckKind, metrics::*, prometheus::*, redis::*, sql::*,
+    tcp::*, tls::*, worker::*,
 };
 use super::{Duration, bounds, duration::between};
 
@@ -94,6 +95,9 @@ pub struct Check {
     /// A service that others run, such as OpenAI or Stripe: that it answers, takes the key, and has quota left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<ExternalCheck>,
+    /// An endpoint with metrics, and the series that it must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<MetricsCheck>,
 }
 
 fn default_timeout() -> Duration {

@@ -3,8 +3,8 @@
 use kube::core::Rule;
 
 use super::{
-    Check, DnsCheck, ExternalCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck, TcpCheck,
-    TlsCheck, WorkerCheck,
+    Check, DnsCheck, ExternalCheck, HttpCheck, MetricsCheck, PrometheusCheck, RedisCheck, SqlCheck,
+    TcpCheck, TlsCheck, WorkerCheck,
 };
 use crate::api::SecretKeyReference;
 
@@ -45,6 +45,7 @@ kinds! {
     worker: Worker(WorkerCheck),
     prometheus: Prometheus(PrometheusCheck),
     external: External(ExternalCheck),
+    metrics: Metrics(MetricsCheck),
 }
 
 impl Check {
@@ -58,6 +59,7 @@ impl Check {
             Some(CheckKind::Worker(worker)) => worker.secrets(),
             Some(CheckKind::Prometheus(prometheus)) => prometheus.secrets(),
             Some(CheckKind::External(external)) => external.secrets(),
+            Some(CheckKind::Metrics(metrics)) => metrics.secrets(),
             Some(CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_)) | None => Vec::new(),
         }
     }

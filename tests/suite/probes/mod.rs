@@ -8,6 +8,7 @@ mod expectations;
 mod external;
 mod hostile;
 mod http2;
+mod metrics;
 mod prometheus;
 mod redirects;
 mod redis;
