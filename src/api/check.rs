@@ -89,10 +89,10 @@ pub struct Check {
     /// What works off a queue: its health, heartbeat, queue, and a job of the check's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker: Option<WorkerCheck>,
-    /// A PromQL query whose result is held against a threshold.
+    /// A `PromQL` query whose result is held against a threshold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<PrometheusCheck>,
-    /// A service that others run, such as OpenAI or Stripe: that it answers, takes the key, and has quota left.
+    /// A service that others run, such as `OpenAI` or Stripe: that it answers, takes the key, and has quota left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<ExternalCheck>,
     /// An endpoint with metrics, and the series that it must have.

@@ -10,7 +10,7 @@ use crate::api::{SeriesMatch, ThresholdOperator};
 #[derive(Clone, Copy, Debug)]
 pub struct Threshold {
     operator: ThresholdOperator,
-    threshold: f64,
+    limit: f64,
     series: SeriesMatch,
 }
 
@@ -22,21 +22,20 @@ impl Threshold {
         series: SeriesMatch,
         field: &str,
     ) -> Result<Self, InvalidCheck> {
-        let threshold = value.parse().ok().filter(|it: &f64| it.is_finite());
+        let limit = value.parse().ok().filter(|it: &f64| it.is_finite());
         Ok(Self {
             operator,
-            threshold: threshold
-                .ok_or_else(|| InvalidCheck::new(field, "is not a decimal number"))?,
+            limit: limit.ok_or_else(|| InvalidCheck::new(field, "is not a decimal number"))?,
             series,
         })
     }
 
-    /// At most `threshold`.
+    /// At most `limit`.
     #[must_use]
-    pub const fn at_most(threshold: f64, series: SeriesMatch) -> Self {
+    pub const fn at_most(limit: f64, series: SeriesMatch) -> Self {
         Self {
             operator: ThresholdOperator::AtMost,
-            threshold,
+            limit,
             series,
         }
     }
@@ -68,7 +67,7 @@ impl Threshold {
     }
 
     fn holds(&self, value: f64) -> bool {
-        let threshold = self.threshold;
+        let threshold = self.limit;
         #[expect(
             clippy::float_cmp,
             reason = "a user who asks for equality means the very number"
@@ -97,7 +96,7 @@ impl Threshold {
             (SeriesMatch::All, count) => format!(" of all {count} series"),
             (SeriesMatch::Any, count) => format!(" of any of {count} series"),
         };
-        let threshold = self.threshold;
+        let threshold = self.limit;
         let message = format!("value {value}, expected {operator} {threshold}{which}");
         if holds {
             Finding::pass(message)
@@ -115,7 +114,7 @@ mod tests {
     fn threshold(operator: ThresholdOperator, series: SeriesMatch) -> Threshold {
         Threshold {
             operator,
-            threshold: 0.05,
+            limit: 0.05,
             series,
         }
     }

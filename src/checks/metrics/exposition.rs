@@ -19,11 +19,14 @@ pub(super) enum Format {
     OpenMetrics,
 }
 
+/// Names and values.
+pub(super) type Labels<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
 /// One sample.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Sample<'a> {
     pub(super) name: Cow<'a, str>,
-    pub(super) labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    pub(super) labels: Labels<'a>,
     pub(super) value: f64,
     /// In seconds since 1970, where it is told.
     pub(super) time: Option<f64>,
@@ -58,9 +61,8 @@ pub(super) fn read<'a>(
 ) -> Result<(), Malformed> {
     let malformed = |line, problem| Malformed { line, problem };
     let text = str::from_utf8(body).map_err(|error| {
-        let before = &body[..error.valid_up_to()];
-        let lines = before.iter().filter(|byte| **byte == b'\n').count();
-        malformed(lines + 1, "is not UTF-8")
+        let before = str::from_utf8(&body[..error.valid_up_to()]).unwrap_or_default();
+        malformed(before.matches('\n').count() + 1, "is not UTF-8")
     })?;
     let mut typed = HashSet::new();
     let mut ended = false;

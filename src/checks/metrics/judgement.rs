@@ -148,12 +148,12 @@ impl Expectation {
         }
         let judged = self.required.iter().zip(required);
         let judged = judged.map(|(required, found)| required.judge(found, self.longest, now));
-        worst(judged.collect())
+        worst(&judged.collect::<Vec<_>>())
     }
 }
 
 /// The worst verdict of `findings`, and what was found of it.
-fn worst(findings: Vec<Finding>) -> Finding {
+fn worst(findings: &[Finding]) -> Finding {
     for verdict in [Verdict::Fail, Verdict::Unknown, Verdict::Pass] {
         let mut same = findings.iter().filter(|it| it.verdict == verdict);
         if let Some(first) = same.next() {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Format, Sample};
+use super::{Format, Labels, Sample};
 
 /// The most labels of one sample.
 const MOST_LABELS: usize = 256;
@@ -204,11 +204,8 @@ impl<'a> Rest<'a> {
     }
 
     /// Labels up to the closing brace. A name in quotes without a value is the metric's, and comes first.
-    fn labels(
-        &mut self,
-        name: &mut Option<Cow<'a, str>>,
-    ) -> Result<Vec<(Cow<'a, str>, Cow<'a, str>)>, Problem> {
-        let mut labels: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
+    fn labels(&mut self, name: &mut Option<Cow<'a, str>>) -> Result<Labels<'a>, Problem> {
+        let mut labels = Labels::new();
         loop {
             self.skip_space();
             if self.take('}') {

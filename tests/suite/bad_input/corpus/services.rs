@@ -87,6 +87,7 @@ pub fn rows() -> Vec<Row> {
             CHECK,
             metrics(json!({"series": [{"name": "a", "within": "25h"}]})),
         )
+        .naming("spec.checks[1].metrics.series[0].within")
         .saying("within must be between 1s and 24h"),
         refuse(
             "S19",
@@ -99,6 +100,6 @@ pub fn rows() -> Vec<Row> {
             CHECK,
             metrics(json!({"series": [{"name": "a", "labels": {"b": "x".repeat(257)}}]})),
         )
-        .naming("spec.checks[1].metrics.series[0].labels"),
+        .naming("spec.checks[1].metrics.series[0].labels.b"),
     ]
 }
