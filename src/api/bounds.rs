@@ -44,3 +44,8 @@ pub(super) fn redis_database(_: &mut schemars::SchemaGenerator) -> schemars::Sch
 pub(super) fn count(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({"type": "integer", "minimum": 0})
 }
+
+/// 1 to 10000.
+pub(super) fn one_to_ten_thousand(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(1, 10_000)
+}

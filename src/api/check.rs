@@ -5,6 +5,7 @@ mod external;
 mod grpc;
 mod http;
 mod kind;
+mod metrics;
 mod prometheus;
 mod redis;
 mod sql;
@@ -17,7 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    dns::*, external::*, grpc::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*,
+    dns::*, external::*, grpc::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, metrics::*,
     tcp::*, tls::*, worker::*,
 };
 use super::{Duration, bounds, duration::between};
@@ -95,9 +96,12 @@ pub struct Check {
     /// A `PromQL` query whose result is held against a threshold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<PrometheusCheck>,
-    /// A service that others run, such as OpenAI or Stripe: that it answers, takes the key, and has quota left.
+    /// A service that others run, such as `OpenAI` or Stripe: that it answers, takes the key, and has quota left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<ExternalCheck>,
+    /// An endpoint with metrics, and the series that it must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<MetricsCheck>,
 }
 
 fn default_timeout() -> Duration {

@@ -2,6 +2,7 @@
 
 mod external;
 mod grpc;
+mod metrics;
 mod prometheus;
 mod redis;
 

@@ -4,7 +4,7 @@ use kube::core::Rule;
 use serde::Serialize;
 
 use super::{
-    Check, DnsCheck, ExternalCheck, GrpcCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck,
+    Check, DnsCheck, ExternalCheck, GrpcCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck, MetricsCheck,
     TcpCheck, TlsCheck, WorkerCheck,
 };
 use crate::api::SecretKeyReference;
@@ -48,6 +48,7 @@ kinds! {
     worker: Worker(WorkerCheck),
     prometheus: Prometheus(PrometheusCheck),
     external: External(ExternalCheck),
+    metrics: Metrics(MetricsCheck),
 }
 
 impl Check {
@@ -62,6 +63,7 @@ impl Check {
             Some(CheckKind::Worker(worker)) => worker.secrets(),
             Some(CheckKind::Prometheus(prometheus)) => prometheus.secrets(),
             Some(CheckKind::External(external)) => external.secrets(),
+            Some(CheckKind::Metrics(metrics)) => metrics.secrets(),
             Some(CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_)) | None => Vec::new(),
         }
     }

@@ -1,6 +1,6 @@
 //! What an answer of a service means: pure.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use http::HeaderMap;
 use serde::{Deserialize, de::IgnoredAny};
@@ -39,14 +39,14 @@ pub(super) fn classify(preset: &Preset, answer: Answer<'_>) -> (Standing, Option
     let fits = |sign: &&Sign| {
         sign.status == status
             && match sign.shown {
-                Shown::ByStatus => true,
-                Shown::ByWord(word) => texts.iter().any(|text| text == word),
-                Shown::ByPhrase(phrase) => {
+                Shown::Status => true,
+                Shown::Word(word) => texts.iter().any(|text| text == word),
+                Shown::Phrase(phrase) => {
                     let phrase = phrase.to_ascii_lowercase();
                     let holds = |text: &String| text.to_ascii_lowercase().contains(&phrase);
                     texts.iter().any(holds)
                 }
-                Shown::ByHeader(name, value) => answer
+                Shown::Header(name, value) => answer
                     .headers
                     .get(name)
                     .is_some_and(|found| value.is_none_or(|value| found == value)),
@@ -54,8 +54,8 @@ pub(super) fn classify(preset: &Preset, answer: Answer<'_>) -> (Standing, Option
     };
     if let Some(sign) = preset.signs.iter().find(fits) {
         let word = match sign.shown {
-            Shown::ByWord(word) | Shown::ByPhrase(word) => Some(word),
-            Shown::ByStatus | Shown::ByHeader(..) => None,
+            Shown::Word(word) | Shown::Phrase(word) => Some(word),
+            Shown::Status | Shown::Header(..) => None,
         };
         return (sign.standing, word);
     }
@@ -109,7 +109,8 @@ fn shape(shape: Shape, body: Option<&[u8]>) -> Standing {
         (Shape::Any, _) => Some(Standing::Healthy),
         (_, None) => None,
         (Shape::Object(field), Some(body)) => {
-            let object: Option<BTreeMap<String, IgnoredAny>> = parse(body);
+            #[expect(clippy::zero_sized_map_values, reason = "values are passed over")]
+            let object: Option<HashMap<String, IgnoredAny>> = parse(body);
             object
                 .filter(|object| object.contains_key(field))
                 .map(|_| Standing::Healthy)

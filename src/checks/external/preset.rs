@@ -40,7 +40,7 @@ pub(super) enum Shape {
     Object(&'static str),
     /// A JSON list.
     List,
-    /// SendGrid's credits.
+    /// `SendGrid`'s credits.
     Credits,
     /// GitHub's limits.
     Limits,
@@ -62,13 +62,13 @@ pub(super) struct Sign {
 #[derive(Debug)]
 pub(super) enum Shown {
     /// The status is enough.
-    ByStatus,
+    Status,
     /// One of the texts in the error is this word.
-    ByWord(&'static str),
+    Word(&'static str),
     /// One of the texts in the error holds this phrase, in any case of letters.
-    ByPhrase(&'static str),
+    Phrase(&'static str),
     /// It has this header; with this value, when there is one.
-    ByHeader(&'static str, Option<&'static str>),
+    Header(&'static str, Option<&'static str>),
 }
 
 /// How the service stands, by one answer.
@@ -105,7 +105,7 @@ pub(super) const fn preset(preset: ExternalPreset) -> &'static Preset {
     }
 }
 
-/// OpenAI, *Error codes*: 429 is a limit of rate, unless `error.type` or `error.code` speaks of billing; 503 is overload.
+/// `OpenAI`, *Error codes*: 429 is a limit of rate, unless `error.type` or `error.code` speaks of billing; 503 is overload.
 /// *List models* gives the answer.
 static OPENAI: Preset = Preset {
     name: "OpenAI",
@@ -115,29 +115,25 @@ static OPENAI: Preset = Preset {
     headers: &[],
     shape: Shape::Object("data"),
     signs: &[
+        sign(429, Shown::Word("insufficient_quota"), Standing::QuotaSpent),
         sign(
             429,
-            Shown::ByWord("insufficient_quota"),
+            Shown::Word("credit_balance_exhausted"),
             Standing::QuotaSpent,
         ),
         sign(
             429,
-            Shown::ByWord("credit_balance_exhausted"),
+            Shown::Word("organization_spend_limit_exceeded"),
             Standing::QuotaSpent,
         ),
         sign(
             429,
-            Shown::ByWord("organization_spend_limit_exceeded"),
+            Shown::Word("project_spend_limit_exceeded"),
             Standing::QuotaSpent,
         ),
         sign(
             429,
-            Shown::ByWord("project_spend_limit_exceeded"),
-            Standing::QuotaSpent,
-        ),
-        sign(
-            429,
-            Shown::ByWord("organization_usage_limit_exceeded"),
+            Shown::Word("organization_usage_limit_exceeded"),
             Standing::QuotaSpent,
         ),
     ],
@@ -153,26 +149,22 @@ static ANTHROPIC: Preset = Preset {
     headers: &[("anthropic-version", "2023-06-01")],
     shape: Shape::Object("data"),
     signs: &[
-        sign(402, Shown::ByStatus, Standing::QuotaSpent),
+        sign(402, Shown::Status, Standing::QuotaSpent),
         sign(
             429,
-            Shown::ByWord("enforced_spend_limit_reached"),
+            Shown::Word("enforced_spend_limit_reached"),
             Standing::QuotaSpent,
         ),
         sign(
             400,
-            Shown::ByPhrase("credit balance is too low"),
+            Shown::Phrase("credit balance is too low"),
             Standing::QuotaSpent,
         ),
-        sign(
-            400,
-            Shown::ByPhrase("API usage limits"),
-            Standing::QuotaSpent,
-        ),
+        sign(400, Shown::Phrase("API usage limits"), Standing::QuotaSpent),
     ],
 };
 
-/// LlamaIndex, *Troubleshooting & Error Codes* and *FAQ*: 402 once the credits are spent, 429 is a limit of rate, 401 a key
+/// `LlamaIndex`, *Troubleshooting & Error Codes* and *FAQ*: 402 once the credits are spent, 429 is a limit of rate, 401 a key
 /// that is wrong or of another region, 403 a project that is disabled or another's. *List Projects* gives the answer.
 static LLAMAPARSE: Preset = Preset {
     name: "LlamaParse",
@@ -181,7 +173,7 @@ static LLAMAPARSE: Preset = Preset {
     key: Key::Needed("authorization", "Bearer "),
     headers: &[],
     shape: Shape::List,
-    signs: &[sign(402, Shown::ByStatus, Standing::QuotaSpent)],
+    signs: &[sign(402, Shown::Status, Standing::QuotaSpent)],
 };
 
 /// Stripe, *Errors*: 401 is no valid key, 403 a key without the permission, 429 too many requests, 424 a failure of what
@@ -193,10 +185,10 @@ static STRIPE: Preset = Preset {
     key: Key::Needed("authorization", "Bearer "),
     headers: &[],
     shape: Shape::Object("available"),
-    signs: &[sign(424, Shown::ByStatus, Standing::Degraded)],
+    signs: &[sign(424, Shown::Status, Standing::Degraded)],
 };
 
-/// SendGrid, *Errors*: 401 asks for authentication, 403 is a key without the permission or a block, 429 a limit of rate. With
+/// `SendGrid`, *Errors*: 401 asks for authentication, 403 is a key without the permission or a block, 429 a limit of rate. With
 /// the credits spent, sending is refused by this message. *Retrieve your credit balance* gives the answer.
 static SENDGRID: Preset = Preset {
     name: "SendGrid",
@@ -208,12 +200,12 @@ static SENDGRID: Preset = Preset {
     signs: &[
         sign(
             401,
-            Shown::ByPhrase("maximum credits exceeded"),
+            Shown::Phrase("maximum credits exceeded"),
             Standing::QuotaSpent,
         ),
         sign(
             403,
-            Shown::ByPhrase("too many bad requests"),
+            Shown::Phrase("too many bad requests"),
             Standing::RateLimited,
         ),
     ],
@@ -234,15 +226,15 @@ static GITHUB: Preset = Preset {
     signs: &[
         sign(
             403,
-            Shown::ByHeader("x-ratelimit-remaining", Some("0")),
+            Shown::Header("x-ratelimit-remaining", Some("0")),
             Standing::RateLimited,
         ),
         sign(
             403,
-            Shown::ByHeader("retry-after", None),
+            Shown::Header("retry-after", None),
             Standing::RateLimited,
         ),
-        sign(403, Shown::ByPhrase("rate limit"), Standing::RateLimited),
+        sign(403, Shown::Phrase("rate limit"), Standing::RateLimited),
     ],
 };
 
@@ -256,8 +248,8 @@ static S3: Preset = Preset {
     headers: &[],
     shape: Shape::Bucket,
     signs: &[
-        sign(403, Shown::ByWord("AccessDenied"), Standing::Healthy),
-        sign(503, Shown::ByWord("SlowDown"), Standing::RateLimited),
+        sign(403, Shown::Word("AccessDenied"), Standing::Healthy),
+        sign(503, Shown::Word("SlowDown"), Standing::RateLimited),
     ],
 };
 

@@ -1,6 +1,6 @@
 //! The `prometheus` check: the result of an instant query against a threshold.
 
-mod judgement;
+mod age;
 mod result;
 
 use std::fmt;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use url::{Url, form_urlencoded};
 
 use self::{
-    judgement::{Expectation, judge_age},
+    age::judge_age,
     result::{Sample, read},
 };
 use super::{
@@ -24,6 +24,7 @@ use super::{
     net::{Session, Target},
     secret,
     suite::Probe,
+    threshold::Threshold,
     verdict::{Finding, FindingReason, Measurement, Phases},
 };
 use crate::api::{self, PrometheusCheck};
@@ -37,7 +38,7 @@ pub struct PrometheusProbe {
     times: RequestTemplate,
     /// Whether credentials are sent along.
     authorized: bool,
-    expectation: Expectation,
+    threshold: Threshold,
     max_age: Option<api::Duration>,
 }
 
@@ -63,7 +64,12 @@ impl PrometheusProbe {
             // On a line of its own, since the query may end with a comment.
             times: request(&format!("timestamp((\n{}\n))", check.query))?,
             authorized: authorization.is_some(),
-            expectation: Expectation::new(check)?,
+            threshold: Threshold::new(
+                check.operator,
+                &check.value,
+                check.series,
+                "prometheus.value",
+            )?,
             max_age: check.max_age,
         })
     }
@@ -71,7 +77,10 @@ impl PrometheusProbe {
     async fn run(&self, session: &Session, deadline: Instant) -> Measurement {
         let mut phases = Phases::default();
         let finding = match self.observe(session, deadline, &mut phases).await {
-            Ok(samples) => self.expectation.judge(&samples),
+            Ok(samples) => {
+                let values: Vec<f64> = samples.iter().map(|sample| sample.value).collect();
+                self.threshold.judge(&values)
+            }
             Err(finding) => finding,
         };
         Measurement::of(finding, phases)

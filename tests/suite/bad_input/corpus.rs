@@ -244,6 +244,7 @@ fn shapes() -> Vec<Row> {
     let both = json!({"external": {}, "render": {"apiKeySecretRef": {"name": "a", "key": "k"}, "services": [{"name": "api"}]}});
     let two_kinds = json!({"name": "port", "tcp": {"host": "127.0.0.1", "port": 9}, "dns": {"name": "example.com"}});
     let one_kind = "exactly one of http, tcp, dns, tls,";
+    let one_kind = "exactly one of http, tcp, dns, tls, sql, ";
     let one_target = "exactly one of render, external must be set";
     vec![
         unreadable(

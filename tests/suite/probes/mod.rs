@@ -9,6 +9,7 @@ mod external;
 mod grpc;
 mod hostile;
 mod http2;
+mod metrics;
 mod prometheus;
 mod redirects;
 mod redis;

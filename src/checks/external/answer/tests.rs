@@ -31,7 +31,7 @@ fn table(of: ExternalPreset, rows: &[(u16, &str, Standing)]) {
     }
 }
 
-/// As OpenAI and Stripe write it.
+/// As `OpenAI` and Stripe write it.
 fn error(kind: &str, code: &str) -> String {
     format!(
         r#"{{"error":{{"message":"See the docs.","type":"{kind}","param":null,"code":"{code}"}}}}"#

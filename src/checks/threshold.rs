@@ -1,36 +1,49 @@
-//! What the result of a query must be, and the judgement on it: pure.
+//! A measured number against a threshold, and the judgement on several: pure.
 
-use super::result::Sample;
-use crate::{
-    api::{self, PrometheusCheck, SeriesMatch, ThresholdOperator},
-    checks::{
-        invalid::InvalidCheck,
-        verdict::{Finding, FindingReason},
-    },
+use super::{
+    invalid::InvalidCheck,
+    verdict::{Finding, FindingReason},
 };
+use crate::api::{SeriesMatch, ThresholdOperator};
 
 /// A compiled threshold.
-pub(super) struct Expectation {
+#[derive(Clone, Copy, Debug)]
+pub struct Threshold {
     operator: ThresholdOperator,
-    threshold: f64,
+    limit: f64,
     series: SeriesMatch,
 }
 
-impl Expectation {
-    pub(super) fn new(check: &PrometheusCheck) -> Result<Self, InvalidCheck> {
-        let threshold = check.value.parse().ok().filter(|it: &f64| it.is_finite());
+impl Threshold {
+    /// Reads the threshold. An error names `field`.
+    pub fn new(
+        operator: ThresholdOperator,
+        value: &str,
+        series: SeriesMatch,
+        field: &str,
+    ) -> Result<Self, InvalidCheck> {
+        let limit = value.parse().ok().filter(|it: &f64| it.is_finite());
         Ok(Self {
-            operator: check.operator,
-            threshold: threshold
-                .ok_or_else(|| InvalidCheck::new("prometheus.value", "is not a decimal number"))?,
-            series: check.series,
+            operator,
+            limit: limit.ok_or_else(|| InvalidCheck::new(field, "is not a decimal number"))?,
+            series,
         })
     }
 
+    /// At most `limit`.
+    #[must_use]
+    pub const fn at_most(limit: f64, series: SeriesMatch) -> Self {
+        Self {
+            operator: ThresholdOperator::AtMost,
+            limit,
+            series,
+        }
+    }
+
     /// The judgement. A value that is no number decides nothing: what the others decide stands.
-    pub(super) fn judge(&self, samples: &[Sample]) -> Finding {
-        let values = || samples.iter().map(|sample| sample.value);
-        let numbers = || values().filter(|value| !value.is_nan());
+    #[must_use]
+    pub fn judge(&self, values: &[f64]) -> Finding {
+        let numbers = || values.iter().copied().filter(|value| !value.is_nan());
         let right = numbers().find(|value| self.holds(*value));
         let wrong = numbers().find(|value| !self.holds(*value));
         let deciding = match self.series {
@@ -38,23 +51,23 @@ impl Expectation {
             SeriesMatch::Any => right.map(|value| (true, value)),
         };
         if let Some((holds, value)) = deciding {
-            return self.say(holds, value, samples.len());
+            return self.say(holds, value, values.len());
         }
-        if samples.is_empty() {
+        if values.is_empty() {
             return Finding::unknown(FindingReason::NoData, "the result is empty");
         }
-        let lacking = values().filter(|value| value.is_nan()).count();
+        let lacking = values.len() - numbers().count();
         match right.or(wrong) {
-            Some(value) if lacking == 0 => self.say(right.is_some(), value, samples.len()),
+            Some(value) if lacking == 0 => self.say(right.is_some(), value, values.len()),
             _ => Finding::unknown(
                 FindingReason::NoData,
-                format!("{lacking} of {} values are no number", samples.len()),
+                format!("{lacking} of {} values are no number", values.len()),
             ),
         }
     }
 
     fn holds(&self, value: f64) -> bool {
-        let threshold = self.threshold;
+        let threshold = self.limit;
         #[expect(
             clippy::float_cmp,
             reason = "a user who asks for equality means the very number"
@@ -83,7 +96,7 @@ impl Expectation {
             (SeriesMatch::All, count) => format!(" of all {count} series"),
             (SeriesMatch::Any, count) => format!(" of any of {count} series"),
         };
-        let threshold = self.threshold;
+        let threshold = self.limit;
         let message = format!("value {value}, expected {operator} {threshold}{which}");
         if holds {
             Finding::pass(message)
@@ -93,42 +106,15 @@ impl Expectation {
     }
 }
 
-/// Whether no sample is older than `longest`: each value of `times` is the time of a sample, in seconds since 1970.
-pub(super) fn judge_age(times: &[Sample], longest: api::Duration) -> Result<(), Finding> {
-    let oldest = times
-        .iter()
-        .map(|sample| sample.evaluated - sample.value)
-        .max_by(f64::total_cmp);
-    match oldest {
-        Some(age) if age <= longest.get().as_secs_f64() => Ok(()),
-        Some(age) => Err(Finding::unknown(
-            FindingReason::NoData,
-            format!("the newest sample of a series is {age:.0}s old, over {longest}"),
-        )),
-        None => Err(Finding::unknown(
-            FindingReason::NoData,
-            "the result is empty",
-        )),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::checks::verdict::Verdict;
 
-    fn samples(values: &[f64]) -> Vec<Sample> {
-        let sample = |value: &f64| Sample {
-            evaluated: 1000.0,
-            value: *value,
-        };
-        values.iter().map(sample).collect()
-    }
-
-    fn expectation(operator: ThresholdOperator, series: SeriesMatch) -> Expectation {
-        Expectation {
+    fn threshold(operator: ThresholdOperator, series: SeriesMatch) -> Threshold {
+        Threshold {
             operator,
-            threshold: 0.05,
+            limit: 0.05,
             series,
         }
     }
@@ -144,8 +130,8 @@ mod tests {
             (Operator::GreaterThan, false, false, true),
             (Operator::AtLeast, false, true, true),
         ] {
-            let expectation = expectation(operator, SeriesMatch::All);
-            let held = [-1.0, 0.05, f64::INFINITY].map(|value| expectation.holds(value));
+            let threshold = threshold(operator, SeriesMatch::All);
+            let held = [-1.0, 0.05, f64::INFINITY].map(|value| threshold.holds(value));
             assert_eq!(held, [below, equal, above], "{operator:?}");
         }
     }
@@ -163,8 +149,7 @@ mod tests {
             (&[], Verdict::Unknown, Verdict::Unknown),
         ] {
             for (series, verdict) in [(SeriesMatch::All, all), (SeriesMatch::Any, any)] {
-                let finding =
-                    expectation(ThresholdOperator::AtMost, series).judge(&samples(values));
+                let finding = threshold(ThresholdOperator::AtMost, series).judge(values);
                 assert_eq!(finding.verdict, verdict, "{series:?} of {values:?}");
                 if verdict == Verdict::Unknown {
                     assert_eq!(finding.reason, FindingReason::NoData);
@@ -175,23 +160,10 @@ mod tests {
 
     #[test]
     fn the_message_has_value_operator_and_threshold() {
-        let all = expectation(ThresholdOperator::AtMost, SeriesMatch::All);
-        let finding = all.judge(&samples(&[0.01, 0.07]));
+        let all = threshold(ThresholdOperator::AtMost, SeriesMatch::All);
+        let finding = all.judge(&[0.01, 0.07]);
         assert_eq!(finding.reason, FindingReason::UnexpectedValue);
         let message = "value 0.07, expected at most 0.05 of all 2 series";
         assert_eq!(finding.message, message);
-    }
-
-    #[test]
-    fn one_sample_that_is_too_old_is_no_data() {
-        let longest = api::Duration::from_secs(60);
-        assert_eq!(judge_age(&samples(&[940.0, 1000.0]), longest), Ok(()));
-        for times in [&[939.0, 1000.0][..], &[f64::NAN], &[]] {
-            let finding = judge_age(&samples(times), longest).unwrap_err();
-            assert_eq!(
-                (finding.verdict, finding.reason),
-                (Verdict::Unknown, FindingReason::NoData)
-            );
-        }
     }
 }
