@@ -1,9 +1,12 @@
 //! The fields of an `http` check.
 
+mod steps;
+
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::steps::{HttpCapture, HttpStep};
 use crate::api::{Duration, SecretKeyReference, bounds, duration::between};
 
 /// An HTTP or HTTPS request and what its answer must be. Redirects are answers like any other unless they are followed.
@@ -11,6 +14,8 @@ use crate::api::{Duration, SecretKeyReference, bounds, duration::between};
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.body) || self.method in ['POST', 'PUT', 'PATCH']")
     .message("body is sent with method POST, PUT or PATCH only"))]
+#[x_kube(validation = Rule::new("!has(self.steps) || (self.method == 'GET' && !has(self.body) && !has(self.expect))")
+    .message("method, body and expect are those of each step when there are steps"))]
 pub struct HttpCheck {
     /// Address, `http://` or `https://`, without user, password or fragment. At most 2048 characters. The query is sent,
     /// and never shown in status.
@@ -39,12 +44,20 @@ pub struct HttpCheck {
     /// What the answer must be. Default: a status of 200 to 299.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<HttpExpectation>,
+    /// Requests one after the other in place of a single one, 1 to 10, with values of an answer in the requests after it:
+    /// to create something, read it, and take it away again. `url`, without a query, is then what the path of each step is
+    /// added to; `headers` and `redirects` hold for every step; `method`, `body` and `expect` are set in the steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 10), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub steps: Vec<HttpStep>,
 }
 
 impl HttpCheck {
     /// Every key of a Secret that it refers to.
     pub(super) fn secrets(&self) -> Vec<&SecretKeyReference> {
-        let sources = self.headers.iter().filter_map(|it| it.value_from.as_ref());
+        let steps = self.steps.iter().flat_map(|step| &step.headers);
+        let headers = self.headers.iter().chain(steps);
+        let sources = headers.filter_map(|it| it.value_from.as_ref());
         sources.map(|source| &source.secret_key_ref).collect()
     }
 }
@@ -76,7 +89,7 @@ pub enum HttpMethod {
     .message("exactly one of value, valueFrom must be set"))]
 #[x_kube(validation = Rule::new("!(self.name.lowerAscii() in ['host', 'content-length', 'transfer-encoding', 'connection', 'upgrade', 'te', 'trailer', 'keep-alive', 'proxy-connection', 'expect'])")
     .message("this header frames the message or names its target, and cannot be set"))]
-#[x_kube(validation = Rule::new("!has(self.value) || !(self.name.lowerAscii() in ['authorization', 'proxy-authorization', 'cookie', 'x-api-key'])")
+#[x_kube(validation = Rule::new("!has(self.value) || self.value.contains('${') || !(self.name.lowerAscii() in ['authorization', 'proxy-authorization', 'cookie', 'x-api-key'])")
     .message("this header carries a secret: use valueFrom.secretKeyRef"))]
 pub struct HttpHeader {
     /// Header name.
@@ -85,7 +98,8 @@ pub struct HttpHeader {
         regex(pattern = r"^[-!#$%&'*+.^_`|~0-9A-Za-z]+$")
     )]
     pub name: String,
-    /// Literal value. Not for secrets: it can be read by whoever can read this object.
+    /// Literal value, and in a chain of steps one with captured values. Not for secrets: it can be read by whoever can read
+    /// this object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 4096), regex(pattern = r"^[\t\x20-\x7E]*$"))]
     pub value: Option<String>,

@@ -1,4 +1,4 @@
-//! The `http` check: one request, redirects if asked for, and what its answer must be.
+//! The `http` check: one request or a chain of them, redirects if asked for, and what the answers must be.
 
 mod body;
 mod call;
@@ -13,6 +13,7 @@ mod pattern;
 mod redirect;
 mod request;
 mod status;
+mod steps;
 
 use std::fmt;
 
@@ -20,7 +21,7 @@ use futures::future::BoxFuture;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use self::call::Call;
+use self::{call::Call, steps::Steps};
 pub(super) use self::{
     exchange::{Terms, exchange},
     json::Comparison,
@@ -35,9 +36,12 @@ use super::{
 };
 use crate::api::{self, SecretKeyReference};
 
-/// Sends one request and judges its answer.
-pub struct HttpProbe {
-    call: Call,
+/// Sends one request, or several of a chain, and judges the answers.
+pub struct HttpProbe(Form);
+
+enum Form {
+    Single(Call),
+    Chain(Steps),
 }
 
 impl HttpProbe {
@@ -47,15 +51,27 @@ impl HttpProbe {
         check: &api::HttpCheck,
         secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
     ) -> Result<Self, InvalidCheck> {
-        Ok(Self {
-            call: Call::new(check, secret)?,
-        })
+        Ok(Self(if check.steps.is_empty() {
+            Form::Single(Call::new(check, secret)?)
+        } else {
+            Form::Chain(Steps::new(check, secret)?)
+        }))
+    }
+
+    const fn target(&self) -> &Target {
+        match &self.0 {
+            Form::Single(call) => call.target(),
+            Form::Chain(steps) => steps.target(),
+        }
     }
 
     async fn run(&self, session: &Session, deadline: Instant) -> Measurement {
         let mut phases = Phases::default();
-        let answered = self.call.run(session, deadline, &mut phases).await;
-        Measurement::of(answered.finding, phases)
+        let finding = match &self.0 {
+            Form::Single(call) => call.run(session, deadline, &mut phases).await,
+            Form::Chain(steps) => steps.run(session, deadline, &mut phases).await,
+        };
+        Measurement::of(finding, phases)
     }
 }
 
@@ -69,11 +85,11 @@ impl Probe for HttpProbe {
     }
 
     fn host(&self) -> &str {
-        self.call.target().as_str()
+        self.target().as_str()
     }
 
     fn targets(&self) -> Vec<&Target> {
-        vec![self.call.target()]
+        vec![self.target()]
     }
 }
 

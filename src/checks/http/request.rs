@@ -66,12 +66,9 @@ impl RequestTemplate {
         secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
     ) -> Result<Self, InvalidCheck> {
         let url = address(&check.url, "http.url")?;
-        let body = check.body.clone().unwrap_or_default();
-        if body.len() > LONGEST_BODY {
-            return Err(InvalidCheck::new(
-                "http.body",
-                format!("is longer than {LONGEST_BODY} bytes"),
-            ));
+        if let Some(body) = &check.body {
+            judge_body(body, check.method)
+                .map_err(|problem| InvalidCheck::new("http.body", problem))?;
         }
         let takes_body = matches!(
             check.method,
@@ -94,6 +91,9 @@ impl RequestTemplate {
         };
         let headers = headers(&check.headers, "http.headers", secret)?;
         Self::made(url, method, headers, body.into())
+        let headers = headers(&check.headers, secret)?;
+        let body = check.body.clone().unwrap_or_default();
+        Self::made(url, method(check.method), headers, body.into())
             .map_err(|InvalidHost| InvalidCheck::new("http.url", NO_HOST))
     }
 
@@ -183,6 +183,32 @@ pub(in crate::checks) fn frames(name: &HeaderName) -> bool {
 }
 
 fn is_secret(name: &HeaderName, value: &HeaderValue) -> bool {
+/// Why a request of this method cannot have this body.
+pub(super) fn judge_body(body: &str, method: HttpMethod) -> Result<(), String> {
+    if body.len() > LONGEST_BODY {
+        return Err(format!("is longer than {LONGEST_BODY} bytes"));
+    }
+    match method {
+        HttpMethod::Post | HttpMethod::Put | HttpMethod::Patch => Ok(()),
+        HttpMethod::Get | HttpMethod::Head | HttpMethod::Options | HttpMethod::Delete => {
+            Err("is sent with method POST, PUT or PATCH only".to_owned())
+        }
+    }
+}
+
+pub(super) const fn method(specified: HttpMethod) -> Method {
+    match specified {
+        HttpMethod::Get => Method::GET,
+        HttpMethod::Head => Method::HEAD,
+        HttpMethod::Options => Method::OPTIONS,
+        HttpMethod::Post => Method::POST,
+        HttpMethod::Put => Method::PUT,
+        HttpMethod::Patch => Method::PATCH,
+        HttpMethod::Delete => Method::DELETE,
+    }
+}
+
+pub(super) fn is_secret(name: &HeaderName, value: &HeaderValue) -> bool {
     value.is_sensitive() || SECRET.contains(&name.as_str())
 }
 
@@ -247,12 +273,9 @@ pub(in crate::checks) fn headers(
     Ok(headers)
 }
 
-fn header(
-    specified: &HttpHeader,
-    secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
-) -> Result<(HeaderName, HeaderValue), String> {
-    let name: HeaderName = specified
-        .name
+/// The name of a header that a check may set.
+pub(super) fn header_name(text: &str) -> Result<HeaderName, String> {
+    let name: HeaderName = text
         .parse()
         .map_err(|_| "name: is not the name of a header".to_owned())?;
     if frames(&name) {
@@ -260,6 +283,14 @@ fn header(
             "name: {name} frames the message or names its target, and cannot be set"
         ));
     }
+    Ok(name)
+}
+
+pub(super) fn header(
+    specified: &HttpHeader,
+    secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
+) -> Result<(HeaderName, HeaderValue), String> {
+    let name = header_name(&specified.name)?;
     match (&specified.value, &specified.value_from) {
         (Some(_), None) if SECRET.contains(&name.as_str()) => Err(format!(
             "value: {name} carries a secret: use valueFrom.secretKeyRef"
