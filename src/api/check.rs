@@ -6,6 +6,7 @@ mod kind;
 mod prometheus;
 mod redis;
 mod sql;
+mod storage;
 mod tcp;
 mod tls;
 mod worker;
@@ -15,7 +16,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    dns::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, tcp::*, tls::*, worker::*,
+    dns::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, storage::*, tcp::*, tls::*,
+    worker::*,
 };
 use super::{Duration, bounds, duration::between};
 
@@ -89,6 +91,9 @@ pub struct Check {
     /// A PromQL query whose result is held against a threshold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<PrometheusCheck>,
+    /// Storage: a marker that is put, read and deleted, and how a bucket is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<StorageCheck>,
 }
 
 fn default_timeout() -> Duration {

@@ -6,8 +6,8 @@ use secrecy::SecretString;
 
 use super::{
     dns::DnsProbe, http::HttpProbe, invalid::InvalidCheck, prometheus::PrometheusProbe,
-    redis::RedisProbe, sql::SqlProbe, suite::Probe, tcp::TcpProbe, tls::TlsProbe,
-    worker::WorkerProbe,
+    redis::RedisProbe, sql::SqlProbe, storage::StorageProbe, suite::Probe, tcp::TcpProbe,
+    tls::TlsProbe, worker::WorkerProbe,
 };
 use crate::api::{Check, CheckKind, SecretKeyReference};
 
@@ -38,6 +38,7 @@ fn probe(kind: CheckKind<'_>, secrets: Secrets<'_>) -> Result<Arc<dyn Probe>, In
         CheckKind::Tls(tls) => Arc::new(TlsProbe::new(tls)?),
         CheckKind::Redis(redis) => Arc::new(RedisProbe::new(redis, secrets)?),
         CheckKind::Prometheus(query) => Arc::new(PrometheusProbe::new(query, secrets)?),
+        CheckKind::Storage(storage) => Arc::new(StorageProbe::new(storage, secrets)?),
         CheckKind::Worker(worker) => Arc::new(WorkerProbe::new(worker, secrets)?),
     })
 }

@@ -18,6 +18,7 @@ pub mod schema;
 pub mod scripted;
 pub mod secret;
 pub mod sql;
+pub mod storage;
 pub mod suite;
 pub mod tcp;
 pub mod tls;
