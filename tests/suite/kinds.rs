@@ -2,6 +2,7 @@
 
 mod prometheus;
 mod redis;
+mod storage;
 
 use std::fs;
 

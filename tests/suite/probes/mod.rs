@@ -12,6 +12,7 @@ mod redirects;
 mod redis;
 mod secrets;
 mod sql;
+mod storage;
 mod tls;
 mod worker;
 
