@@ -135,6 +135,7 @@ impl Storage {
         AwsAuthorizer::new(&credential, "s3", REGION)
             .try_authorize(&mut request, None)
             .unwrap();
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let sent = client
             .request(method.parse().unwrap(), &address)

@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_signed_for_its_address_and_shows_no_key() {
+    fn the_value_of_a_query_is_encoded_as_it_is_signed() {
         let bucket = bucket("region: auto, bucket: files, endpoint: 'http://127.0.0.1:9000'")
             .ok()
             .unwrap();

@@ -4,6 +4,7 @@ mod addresses;
 pub mod policies;
 mod requests;
 pub mod rollbacks;
+mod storage;
 
 use serde_json::{Value, json};
 
@@ -22,6 +23,7 @@ pub fn rows(port: u16, health: &str) -> Vec<Row> {
         numbers(),
         references(),
         shapes(),
+        storage::rows(),
     ];
     parts.into_iter().flatten().collect()
 }
