@@ -9,6 +9,7 @@ mod metrics;
 mod prometheus;
 mod redis;
 mod sql;
+mod storage;
 mod tcp;
 mod tls;
 mod worker;
@@ -18,8 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    dns::*, external::*, grpc::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, metrics::*,
-    tcp::*, tls::*, worker::*,
+    dns::*, external::*, grpc::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, metrics::*, tcp::*, tls::*, worker::*, storage::*,
 };
 use super::{Duration, bounds, duration::between};
 
@@ -102,6 +102,9 @@ pub struct Check {
     /// An endpoint with metrics, and the series that it must have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<MetricsCheck>,
+    /// Storage: a marker that is put, read and deleted, and how a bucket is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<StorageCheck>,
 }
 
 fn default_timeout() -> Duration {

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{
-    dns::DnsProbe, external::ExternalProbe, grpc::GrpcProbe, http::HttpProbe, invalid::InvalidCheck, prometheus::PrometheusProbe, redis::RedisProbe, sql::SqlProbe, metrics::MetricsProbe,
-    suite::Probe, tcp::TcpProbe, tls::TlsProbe, worker::WorkerProbe,
+    dns::DnsProbe, external::ExternalProbe, grpc::GrpcProbe, http::HttpProbe, invalid::InvalidCheck, prometheus::PrometheusProbe, redis::RedisProbe, sql::SqlProbe, metrics::MetricsProbe, suite::Probe, tcp::TcpProbe, tls::TlsProbe, worker::WorkerProbe, storage::StorageProbe,
 };
 use crate::api::{Check, CheckKind, SecretKeyReference};
 
@@ -40,6 +39,7 @@ fn probe(kind: CheckKind<'_>, secrets: Secrets<'_>) -> Result<Arc<dyn Probe>, In
         CheckKind::Prometheus(query) => Arc::new(PrometheusProbe::new(query, secrets)?),
         CheckKind::External(external) => Arc::new(ExternalProbe::new(external, secrets)?),
         CheckKind::Metrics(metrics) => Arc::new(MetricsProbe::new(metrics, secrets)?),
+        CheckKind::Storage(storage) => Arc::new(StorageProbe::new(storage, secrets)?),
         CheckKind::Worker(worker) => Arc::new(WorkerProbe::new(worker, secrets)?),
     })
 }

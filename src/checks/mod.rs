@@ -21,6 +21,7 @@ pub mod schema;
 pub mod scripted;
 pub mod secret;
 pub mod sql;
+pub mod storage;
 pub mod suite;
 pub mod tcp;
 pub mod threshold;

@@ -5,6 +5,7 @@ mod grpc;
 mod metrics;
 mod prometheus;
 mod redis;
+mod storage;
 
 use std::fs;
 

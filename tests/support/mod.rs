@@ -20,6 +20,7 @@ pub mod requests;
 pub mod rules;
 pub mod scenario;
 pub mod services;
+pub mod storage;
 pub mod target;
 pub mod wall_clock;
 pub mod world;

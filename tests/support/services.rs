@@ -147,6 +147,7 @@ fn found(program: &str) -> Option<PathBuf> {
         );
         folders.extend(["usr/local/bin", "usr/bin", "usr/sbin"].map(|it| root.join(it)));
     }
+    folders.push(files().with_file_name("bin"));
     let candidates = folders.into_iter().map(|folder| folder.join(program));
     candidates.into_iter().find(|path| path.is_file())
 }

@@ -4,8 +4,7 @@ use kube::core::Rule;
 use serde::Serialize;
 
 use super::{
-    Check, DnsCheck, ExternalCheck, GrpcCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck, MetricsCheck,
-    TcpCheck, TlsCheck, WorkerCheck,
+    Check, DnsCheck, ExternalCheck, GrpcCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck, MetricsCheck, TcpCheck, TlsCheck, WorkerCheck, StorageCheck,
 };
 use crate::api::SecretKeyReference;
 
@@ -49,6 +48,7 @@ kinds! {
     prometheus: Prometheus(PrometheusCheck),
     external: External(ExternalCheck),
     metrics: Metrics(MetricsCheck),
+    storage: Storage(StorageCheck),
 }
 
 impl Check {
@@ -64,6 +64,7 @@ impl Check {
             Some(CheckKind::Prometheus(prometheus)) => prometheus.secrets(),
             Some(CheckKind::External(external)) => external.secrets(),
             Some(CheckKind::Metrics(metrics)) => metrics.secrets(),
+            Some(CheckKind::Storage(storage)) => storage.secrets(),
             Some(CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_)) | None => Vec::new(),
         }
     }

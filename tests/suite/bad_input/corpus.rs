@@ -5,6 +5,7 @@ pub mod policies;
 mod requests;
 pub mod rollbacks;
 mod services;
+mod storage;
 
 use serde_json::{Value, json};
 
@@ -24,6 +25,7 @@ pub fn rows(port: u16, health: &str) -> Vec<Row> {
         references(),
         shapes(),
         services::rows(),
+        storage::rows(),
     ];
     parts.into_iter().flatten().collect()
 }

@@ -15,6 +15,7 @@ mod redirects;
 mod redis;
 mod secrets;
 mod sql;
+mod storage;
 mod tls;
 mod worker;
 
