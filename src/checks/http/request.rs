@@ -182,7 +182,6 @@ pub(in crate::checks) fn frames(name: &HeaderName) -> bool {
     FRAMING.contains(&name.as_str())
 }
 
-fn is_secret(name: &HeaderName, value: &HeaderValue) -> bool {
 /// Why a request of this method cannot have this body.
 pub(super) fn judge_body(body: &str, method: HttpMethod) -> Result<(), String> {
     if body.len() > LONGEST_BODY {
