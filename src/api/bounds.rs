@@ -44,3 +44,8 @@ pub(super) fn redis_database(_: &mut schemars::SchemaGenerator) -> schemars::Sch
 pub(super) fn count(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({"type": "integer", "minimum": 0})
 }
+
+/// 0 to 100.
+pub(super) fn zero_to_hundred(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(0, 100)
+}

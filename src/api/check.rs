@@ -4,6 +4,7 @@ mod dns;
 mod grpc;
 mod http;
 mod kind;
+mod platform;
 mod prometheus;
 mod redis;
 mod sql;
@@ -16,8 +17,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    dns::*, grpc::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, tcp::*, tls::*,
-    worker::*,
+    dns::*, grpc::*, http::*, kind::CheckKind, platform::*, prometheus::*, redis::*, sql::*,
+    tcp::*, tls::*, worker::*,
 };
 use super::{Duration, bounds, duration::between};
 
@@ -94,6 +95,9 @@ pub struct Check {
     /// A PromQL query whose result is held against a threshold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<PrometheusCheck>,
+    /// What the platform of the target says of its services: that they run, what, and how often they crash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<PlatformCheck>,
 }
 
 fn default_timeout() -> Duration {

@@ -11,6 +11,7 @@ pub mod grpc;
 pub mod http;
 pub mod invalid;
 pub mod net;
+pub mod platform;
 pub mod prometheus;
 pub mod redis;
 pub mod reference;

@@ -3,8 +3,8 @@
 use kube::core::Rule;
 
 use super::{
-    Check, DnsCheck, GrpcCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck, TcpCheck,
-    TlsCheck, WorkerCheck,
+    Check, DnsCheck, GrpcCheck, HttpCheck, PlatformCheck, PrometheusCheck, RedisCheck, SqlCheck,
+    TcpCheck, TlsCheck, WorkerCheck,
 };
 use crate::api::SecretKeyReference;
 
@@ -45,6 +45,7 @@ kinds! {
     redis: Redis(RedisCheck),
     worker: Worker(WorkerCheck),
     prometheus: Prometheus(PrometheusCheck),
+    platform: Platform(PlatformCheck),
 }
 
 impl Check {
@@ -58,7 +59,10 @@ impl Check {
             Some(CheckKind::Redis(redis)) => redis.secrets(),
             Some(CheckKind::Worker(worker)) => worker.secrets(),
             Some(CheckKind::Prometheus(prometheus)) => prometheus.secrets(),
-            Some(CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_)) | None => Vec::new(),
+            Some(
+                CheckKind::Platform(_) | CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_),
+            )
+            | None => Vec::new(),
         }
     }
 }
