@@ -6,6 +6,7 @@ mod grpc;
 mod http;
 mod kind;
 mod metrics;
+mod platform;
 mod prometheus;
 mod redis;
 mod sql;
@@ -19,7 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    dns::*, external::*, grpc::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, metrics::*, tcp::*, tls::*, worker::*, storage::*,
+    dns::*, external::*, grpc::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, metrics::*, tcp::*, tls::*, worker::*, storage::*, platform::*,
 };
 use super::{Duration, bounds, duration::between};
 
@@ -105,6 +106,9 @@ pub struct Check {
     /// Storage: a marker that is put, read and deleted, and how a bucket is configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<StorageCheck>,
+    /// What the platform of the target says of its services: that they run, what, and how often they crash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<PlatformCheck>,
 }
 
 fn default_timeout() -> Duration {

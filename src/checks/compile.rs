@@ -6,14 +6,27 @@ use secrecy::SecretString;
 
 use super::{
     dns::DnsProbe, external::ExternalProbe, grpc::GrpcProbe, http::HttpProbe, invalid::InvalidCheck, prometheus::PrometheusProbe, redis::RedisProbe, sql::SqlProbe, metrics::MetricsProbe, suite::Probe, tcp::TcpProbe, tls::TlsProbe, worker::WorkerProbe, storage::StorageProbe,
+    dns::DnsProbe, grpc::GrpcProbe, http::HttpProbe, invalid::InvalidCheck,
+    platform::PlatformProbe, prometheus::PrometheusProbe, redis::RedisProbe, sql::SqlProbe,
+    suite::Probe, tcp::TcpProbe, tls::TlsProbe, worker::WorkerProbe,
 };
-use crate::api::{Check, CheckKind, SecretKeyReference};
+use crate::{
+    api::{Check, CheckKind, SecretKeyReference},
+    platforms::PlatformView,
+};
 
 /// Gives the value that a Secret holds, without its trailing newline; `None` when it has none.
 pub type Secrets<'a> = &'a dyn Fn(&SecretKeyReference) -> Option<SecretString>;
 
+/// What a check asks the platform by; `None` for a target that has none.
+pub type Platform<'a> = Option<&'a Arc<dyn PlatformView>>;
+
 /// The probe of `check`, whichever kind it is. An error names the field from `checks` on, and shows no secret.
-pub fn compile(check: &Check, secrets: Secrets<'_>) -> Result<Arc<dyn Probe>, InvalidCheck> {
+pub fn compile(
+    check: &Check,
+    secrets: Secrets<'_>,
+    platform: Platform<'_>,
+) -> Result<Arc<dyn Probe>, InvalidCheck> {
     let place = format!("checks[{}]", check.name);
     let Some(kind) = check.kind() else {
         let kinds = CheckKind::NAMES.join(", ");
@@ -22,12 +35,16 @@ pub fn compile(check: &Check, secrets: Secrets<'_>) -> Result<Arc<dyn Probe>, In
             format!("exactly one of {kinds} must be set"),
         ));
     };
-    probe(kind, secrets).map_err(|InvalidCheck { field, problem }| {
+    probe(kind, secrets, platform).map_err(|InvalidCheck { field, problem }| {
         InvalidCheck::new(format!("{place}.{field}"), problem)
     })
 }
 
-fn probe(kind: CheckKind<'_>, secrets: Secrets<'_>) -> Result<Arc<dyn Probe>, InvalidCheck> {
+fn probe(
+    kind: CheckKind<'_>,
+    secrets: Secrets<'_>,
+    platform: Platform<'_>,
+) -> Result<Arc<dyn Probe>, InvalidCheck> {
     Ok(match kind {
         CheckKind::Http(http) => Arc::new(HttpProbe::new(http, secrets)?),
         CheckKind::Tcp(tcp) => Arc::new(TcpProbe::new(tcp)?),
@@ -41,5 +58,6 @@ fn probe(kind: CheckKind<'_>, secrets: Secrets<'_>) -> Result<Arc<dyn Probe>, In
         CheckKind::Metrics(metrics) => Arc::new(MetricsProbe::new(metrics, secrets)?),
         CheckKind::Storage(storage) => Arc::new(StorageProbe::new(storage, secrets)?),
         CheckKind::Worker(worker) => Arc::new(WorkerProbe::new(worker, secrets)?),
+        CheckKind::Platform(check) => Arc::new(PlatformProbe::new(check, platform)?),
     })
 }

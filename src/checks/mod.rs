@@ -13,6 +13,7 @@ pub mod http;
 pub mod invalid;
 pub mod metrics;
 pub mod net;
+pub mod platform;
 pub mod prometheus;
 pub mod redis;
 pub mod reference;

@@ -75,6 +75,8 @@ pub enum FindingReason {
     TargetNotAllowed,
     /// The target refuses the credentials of the check.
     CredentialsRefused,
+    /// The API of the platform gives no answer, or none that can be used.
+    PlatformUnavailable,
     /// The check itself broke.
     Panicked,
     /// The run ended before the check could.
@@ -118,6 +120,7 @@ impl FindingReason {
             Self::CutOff => "CutOff",
             Self::TargetNotAllowed => "TargetNotAllowed",
             Self::CredentialsRefused => "CredentialsRefused",
+            Self::PlatformUnavailable => "PlatformUnavailable",
             Self::Panicked => "Panicked",
             Self::RunTimedOut => "RunTimedOut",
             Self::OutOfResources => "OutOfResources",

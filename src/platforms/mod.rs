@@ -18,10 +18,12 @@ mod render;
 mod rollout;
 mod settings;
 mod target;
+mod view;
 
 use std::fmt;
 
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 pub use error::{Attempt, MalformedReply, Outage, PlatformError, Refusal};
@@ -35,6 +37,7 @@ pub use release::{LiveDeploy, Release};
 pub use rollout::{Accepted, Cause, Circumstances, Phase, Revision, Rollout};
 pub use settings::{BaseUrl, InvalidBaseUrl, PlatformSettings, RenderSettings};
 pub use target::{RenderTarget, Target};
+pub use view::{Crash, PlatformView};
 
 /// One platform, spoken to with one set of credentials.
 ///
@@ -73,6 +76,18 @@ pub trait Platform: fmt::Debug + Send + Sync {
         &'a self,
         service: &'a Service,
     ) -> BoxFuture<'a, Result<Circumstances, PlatformError>>;
+
+    /// How many instances of a service run now.
+    fn instances<'a>(&'a self, service: &'a Service)
+    -> BoxFuture<'a, Result<usize, PlatformError>>;
+
+    /// The crashes of a service's instances since a time; no more than a few beyond `most`, in no order.
+    fn crashes<'a>(
+        &'a self,
+        service: &'a Service,
+        since: Timestamp,
+        most: usize,
+    ) -> BoxFuture<'a, Result<Vec<Crash>, PlatformError>>;
 
     /// Keeps a push from deploying the service by itself. Does nothing where the platform has no such thing.
     ///

@@ -6,8 +6,8 @@ use futures::{FutureExt, future::BoxFuture};
 use tokio::time::Instant;
 
 use super::{
-    Accepted, Attempt, Circumstances, MutationError, Observer, Operations, PlatformError, Release,
-    Revision, Rollout, Service, ServiceReference,
+    Accepted, Circumstances, MutationError, Observer, Operations, PlatformError, Release, Revision,
+    Rollout, Service, ServiceReference,
 };
 
 /// The services of one target, by the names that its spec gives them.
@@ -28,13 +28,8 @@ impl Operator {
         }
     }
 
-    /// The target's own reference to a service. No other service can be asked for or changed, whatever the caller was told.
     fn reference(&self, name: &str) -> Result<&ServiceReference, PlatformError> {
-        let references = self.observer.services();
-        let found = references.iter().find(|reference| reference.name == name);
-        found.ok_or_else(|| {
-            PlatformError::ServiceNotFound(Attempt::new("looking into the target", name))
-        })
+        self.observer.reference(name)
     }
 
     /// Changes a service of the target, which is looked for first.

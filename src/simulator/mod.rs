@@ -71,7 +71,9 @@ pub use model::{
     Commit, Deploy, DeployStatus, Disk, Image, MaintenanceMode, Overlap, Service, ServiceType,
     Suspender, Trigger, Workspace,
 };
-pub use requests::{NewCommit, NewDeploy, NewDisk, NewKey, NewService, NewWorkspace, Phase};
+pub use requests::{
+    NewCommit, NewCrash, NewDeploy, NewDisk, NewKey, NewService, NewWorkspace, Phase,
+};
 pub use rollout::Pace;
 pub use seed::{Seed, SeedError, SeedService};
 pub use server::{Options, Running, Simulator, SimulatorError};

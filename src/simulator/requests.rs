@@ -144,6 +144,15 @@ impl std::fmt::Debug for NewKey {
     }
 }
 
+/// A crash of an instance to tell of.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewCrash {
+    /// The memory that it used up: `512Mi`. Default: it ended with code 1.
+    #[serde(default)]
+    pub memory_limit: Option<String>,
+}
+
 /// Body of a request that suspends a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

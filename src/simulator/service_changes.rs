@@ -9,7 +9,7 @@ use super::{
     identity,
     model::{Commit, Deploy, DeployStatus, Disk, FREE, Service, ServiceType, Suspender, Trigger},
     operations::{check_plan, written},
-    requests::{NewCommit, NewDeploy, NewDisk},
+    requests::{NewCommit, NewCrash, NewDeploy, NewDisk},
     world::World,
 };
 
@@ -76,6 +76,27 @@ impl World {
         let details = json!({ "triggeredByUser": null });
         self.tell(&service.id, "server_restarted", details, now);
         self.replace_service("restart service", service, now)?;
+        Ok(())
+    }
+
+    /// An instance ends that should not have. The service goes on.
+    pub(super) fn crash(
+        &mut self,
+        wanted: &str,
+        new: &NewCrash,
+        now: Timestamp,
+    ) -> Result<(), ControlError> {
+        let service = self.services[self.service_at(wanted)?].clone();
+        let live = self.serving(&service);
+        let live = live.ok_or(ControlError::Invalid("nothing of the service runs"))?;
+        let mut reason = json!({"evicted": false});
+        match &new.memory_limit {
+            Some(limit) => reason["oomKilled"] = json!({"memoryLimit": limit}),
+            None => reason["nonZeroExit"] = json!(1),
+        }
+        let instance = identity::instance(&service.id, &live.id, 0);
+        let details = json!({"instanceID": instance, "reason": reason});
+        self.tell(&service.id, "server_failed", details, now);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 mod external;
 mod grpc;
 mod metrics;
+mod platform;
 mod prometheus;
 mod redis;
 mod storage;
@@ -22,7 +23,10 @@ impl Sample {
     /// As it is in the repository.
     pub fn of(kind: &str) -> Self {
         let root = env!("CARGO_MANIFEST_DIR");
-        let text = fs::read_to_string(format!("{root}/manifests/samples/external-{kind}.yaml"));
+        let samples = format!("{root}/manifests/samples");
+        let read = |target| fs::read_to_string(format!("{samples}/{target}-{kind}.yaml"));
+        // Some kinds ask the platform, and so have no external target.
+        let text = read("external").or_else(|_| read("render"));
         Self {
             text: text.unwrap_or_else(|error| panic!("{kind} has no sample: {error}")),
         }

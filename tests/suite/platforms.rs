@@ -16,3 +16,4 @@ mod secrecy;
 mod sharing;
 mod stub;
 mod turns;
+mod viewing;

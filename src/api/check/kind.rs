@@ -4,7 +4,7 @@ use kube::core::Rule;
 use serde::Serialize;
 
 use super::{
-    Check, DnsCheck, ExternalCheck, GrpcCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck, MetricsCheck, TcpCheck, TlsCheck, WorkerCheck, StorageCheck,
+    Check, DnsCheck, ExternalCheck, GrpcCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck, MetricsCheck, TcpCheck, TlsCheck, WorkerCheck, StorageCheck, PlatformCheck,
 };
 use crate::api::SecretKeyReference;
 
@@ -49,6 +49,7 @@ kinds! {
     external: External(ExternalCheck),
     metrics: Metrics(MetricsCheck),
     storage: Storage(StorageCheck),
+    platform: Platform(PlatformCheck),
 }
 
 impl Check {
@@ -66,6 +67,10 @@ impl Check {
             Some(CheckKind::Metrics(metrics)) => metrics.secrets(),
             Some(CheckKind::Storage(storage)) => storage.secrets(),
             Some(CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_)) | None => Vec::new(),
+            Some(
+                CheckKind::Platform(_) | CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_),
+            )
+            | None => Vec::new(),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         SecretKeyReference,
     },
     checks::{
-        compile::compile,
+        compile::{Platform, compile},
         net::Network,
         suite::{self, Suite, UnorderedCheck},
     },
@@ -20,7 +20,7 @@ use crate::{
         outcome::{Rejection, Remedy},
     },
     monitor::{Assignment, ReleaseSource},
-    platforms,
+    platforms::{self, PlatformView},
 };
 
 /// The shortest time between two runs while something does not pass.
@@ -48,11 +48,13 @@ pub fn validate(
     let target = platforms::Target::new(&spec.target, |reference| secrets.get(reference).cloned())
         .ok_or_else(|| invalid("target: exactly one of render, external must be set".to_owned()))?;
     let releases = context.platforms.observer(&target);
+    let view = releases.clone();
+    let view = view.map(|observer| Arc::new(observer) as Arc<dyn PlatformView>);
     Ok(Validated {
         assignment: Assignment {
             generation: object.metadata.generation.unwrap_or_default(),
             fingerprint,
-            suite: Arc::new(suite(spec, &secrets, &context.network)?),
+            suite: Arc::new(suite(spec, &secrets, &context.network, view.as_ref())?),
             releases: releases.map(|observer| Arc::new(observer) as Arc<dyn ReleaseSource>),
             retry_interval: retry_interval(spec),
             requested: requested(object),
@@ -87,16 +89,17 @@ fn requested(object: &DeploymentValidation) -> Option<String> {
     Some(crate::checks::verdict::printable(token, MAX_TOKEN_BYTES))
 }
 
-/// The suite of a spec, with the values of what it refers to.
+/// The suite of a spec, with the values of what it refers to and the platform of its target.
 pub fn suite(
     spec: &DeploymentValidationSpec,
     secrets: &BTreeMap<SecretKeyReference, SecretString>,
     network: &Network,
+    platform: Platform<'_>,
 ) -> Result<Suite, Rejection> {
     let checks = spec
         .checks
         .iter()
-        .map(|check| prepare(check, spec, secrets, network))
+        .map(|check| prepare(check, spec, secrets, network, platform))
         .collect::<Result<Vec<_>, _>>()?;
     Suite::new(checks, spec.timeout.get()).map_err(|error| invalid(error.to_string()))
 }
@@ -106,9 +109,10 @@ fn prepare(
     spec: &DeploymentValidationSpec,
     secrets: &BTreeMap<SecretKeyReference, SecretString>,
     network: &Network,
+    platform: Platform<'_>,
 ) -> Result<UnorderedCheck, Rejection> {
     let secret = |reference: &SecretKeyReference| secrets.get(reference).cloned();
-    let probe = compile(check, &secret).map_err(|error| invalid(error.to_string()))?;
+    let probe = compile(check, &secret, platform).map_err(|error| invalid(error.to_string()))?;
     for target in probe.targets() {
         network.judge_literal(target).map_err(|denied| Rejection {
             reason: Reason::TargetNotAllowed,

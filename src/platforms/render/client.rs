@@ -38,6 +38,8 @@ pub(super) enum Route {
     GetService,
     ListDeploys,
     GetDeploy,
+    ListInstances,
+    ListEvents,
 }
 
 impl Route {
@@ -48,13 +50,19 @@ impl Route {
             Self::GetService => "GET /services/{serviceId}",
             Self::ListDeploys => "GET /services/{serviceId}/deploys",
             Self::GetDeploy => "GET /services/{serviceId}/deploys/{deployId}",
+            Self::ListInstances => "GET /services/{serviceId}/instances",
+            Self::ListEvents => "GET /services/{serviceId}/events",
         }
     }
 
     const fn names_service(self) -> bool {
         match self {
             Self::ListServices => false,
-            Self::GetService | Self::ListDeploys | Self::GetDeploy => true,
+            Self::GetService
+            | Self::ListDeploys
+            | Self::GetDeploy
+            | Self::ListInstances
+            | Self::ListEvents => true,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! | `services` | which service a name stands for, and whose it is |
 //! | `deploys` | which deploy is live |
 //! | `rollouts` | the newest deploys, and one by its id |
+//! | `instances` | how many instances run, and which crashed |
 //! | `circumstances`, `caveats` | what a service's settings say about bringing it back |
 //! | `changes` | the changes that are made, and what the answers to them say |
 //! | `client` | a call that reads, with its tries, within its deadline |
@@ -24,6 +25,7 @@ mod client;
 mod deploys;
 mod exchange;
 mod image;
+mod instances;
 mod limits;
 mod outcome;
 mod retry;
@@ -34,13 +36,15 @@ mod wire;
 mod writer;
 
 use futures::{FutureExt, future::BoxFuture};
+use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
 use self::{client::Client, writer::Writer};
 use super::{
-    Accepted, Circumstances, LiveDeploy, MutationError, Platform, PlatformError, PlatformMetrics,
-    RenderSettings, Revision, Rollout, Service, ServiceReference, registry::HttpClients,
+    Accepted, Circumstances, Crash, LiveDeploy, MutationError, Platform, PlatformError,
+    PlatformMetrics, RenderSettings, Revision, Rollout, Service, ServiceReference,
+    registry::HttpClients,
 };
 
 /// Render, spoken to with one API key.
@@ -99,6 +103,22 @@ impl Platform for Render {
         service: &'a Service,
     ) -> BoxFuture<'a, Result<Circumstances, PlatformError>> {
         circumstances::of(&self.client, service).boxed()
+    }
+
+    fn instances<'a>(
+        &'a self,
+        service: &'a Service,
+    ) -> BoxFuture<'a, Result<usize, PlatformError>> {
+        instances::count(&self.client, service).boxed()
+    }
+
+    fn crashes<'a>(
+        &'a self,
+        service: &'a Service,
+        since: Timestamp,
+        most: usize,
+    ) -> BoxFuture<'a, Result<Vec<Crash>, PlatformError>> {
+        instances::crashes(&self.client, service, since, most).boxed()
     }
 
     fn stop_automatic_deploys<'a>(

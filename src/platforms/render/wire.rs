@@ -121,6 +121,29 @@ pub(super) struct Image {
     pub(super) sha: Option<String>,
 }
 
+/// An item of the list of events.
+#[derive(Debug, Deserialize)]
+pub(super) struct EventItem {
+    pub(super) event: Option<Event>,
+    cursor: Option<String>,
+}
+
+impl Item for EventItem {
+    fn cursor(&self) -> Option<&str> {
+        self.cursor.as_deref()
+    }
+}
+
+/// Something that happened to a service.
+#[derive(Debug, Deserialize)]
+pub(super) struct Event {
+    pub(super) r#type: Option<String>,
+    #[serde(default, deserialize_with = "timestamp")]
+    pub(super) timestamp: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) details: Value,
+}
+
 /// Where a deploy stands, by Render's word for it.
 fn phase<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Phase>, D::Error> {
     let status = Option::<String>::deserialize(deserializer)?;

@@ -17,8 +17,8 @@ use crate::simulator::{
     budget::{Bucket, Limit},
     faults::Fault,
     requests::{
-        Behind, NewCommit, NewDeploy, NewDisk, NewKey, NewService, NewWorkspace, Placement, Script,
-        Sized, Stored, Suspension, Withdrawal,
+        Behind, NewCommit, NewCrash, NewDeploy, NewDisk, NewKey, NewService, NewWorkspace,
+        Placement, Script, Sized, Stored, Suspension, Withdrawal,
     },
     server::Shared,
 };
@@ -76,6 +76,7 @@ pub(in crate::simulator) fn router() -> Router<Arc<Shared>> {
         .route("/services", post(create_service))
         .route("/services/{service}", delete(delete_service))
         .route("/services/{service}/deploys", post(start_deploy))
+        .route("/services/{service}/crashes", post(crash))
         .route("/services/{service}/suspend", post(suspend))
         .route("/services/{service}/resume", post(resume))
         .route("/services/{service}/next-deploy", post(next_deploy))
@@ -213,6 +214,15 @@ async fn release(State(control): State<Control>, Path(held): Path<u64>) -> Done 
 
 async fn discard(State(control): State<Control>, Path(held): Path<u64>) -> Done {
     done(control.discard(held))
+}
+
+async fn crash(
+    State(control): State<Control>,
+    Path(service): Path<String>,
+    new: Option<Json<NewCrash>>,
+) -> Done {
+    let Json(new) = new.unwrap_or_default();
+    done(control.crash(&service, &new))
 }
 
 async fn suspend(

@@ -6,7 +6,7 @@ use super::{Control, ControlError};
 use crate::simulator::{
     app::Behaviour,
     model::{Deploy, DeployStatus, Service, Suspender, Workspace},
-    requests::{NewCommit, NewDeploy, NewDisk, NewService, NewWorkspace, Phase},
+    requests::{NewCommit, NewCrash, NewDeploy, NewDisk, NewService, NewWorkspace, Phase},
 };
 
 impl Control {
@@ -97,6 +97,11 @@ impl Control {
         status: DeployStatus,
     ) -> Result<Deploy, ControlError> {
         self.change(|world, now| world.set_deploy_status(deploy, status, now))
+    }
+
+    /// Tells of a crash of an instance of a service, which goes on.
+    pub fn crash(&self, service: &str, new: &NewCrash) -> Result<(), ControlError> {
+        self.change(|world, now| world.crash(service, new, now))
     }
 
     /// Suspends a service.

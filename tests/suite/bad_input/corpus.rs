@@ -182,8 +182,15 @@ fn numbers() -> Vec<Row> {
     ];
     let mut rows: Vec<Row> = fields.into_iter().flat_map(no_numbers).collect();
     let tls = |port: u32, days: u32| json!({"name": "port", "tls": {"host": "127.0.0.1", "port": port, "minDaysLeft": days}});
+    let platform = |fields: Value| json!({"name": "port", "platform": fields});
     let grpc = |fields: Value| json!({"name": "port", "grpc": fields});
     rows.extend([
+        refuse("S20", "spec.checks[1]", platform(json!({"minInstances": 0})))
+            .naming("spec.checks[1].platform.minInstances"),
+        refuse("S20", "spec.checks[1]", platform(json!({"maxCrashes": 101})))
+            .naming("spec.checks[1].platform.maxCrashes"),
+        refuse("S20", "spec.checks[1]", platform(json!({"window": "5m"}))).saying("window needs"),
+        reject("S20", "spec.checks[1]", platform(json!({})), "InvalidSpec", "checks[port].platform"),
         refuse("S20", "spec.checks[1]", grpc(json!({"host": "a"}))).naming("spec.checks[1].grpc.port"),
         refuse("S20", "spec.checks[1]", grpc(json!({"host": "a b", "port": 1}))).naming("spec.checks[1].grpc.host"),
         refuse("S20", "spec.checks[1]", grpc(json!({"host": "a", "port": 1, "services": ["a", "a"]})))

@@ -58,7 +58,7 @@ impl Life {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let spec: DeploymentValidationSpec = serde_json::from_value(spec()).unwrap();
         let network = Network::new(&NetworkSettings::default(), Vec::new()).unwrap();
-        let suite = Arc::new(suite(&spec, &BTreeMap::new(), &network).unwrap());
+        let suite = Arc::new(suite(&spec, &BTreeMap::new(), &network, None).unwrap());
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
         Self {
             board: Board::new(&suite, now),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use plumbline::simulator::{
-    Bucket, DeployStatus, Limit, NewDeploy, NewService, Phase, Route, ServiceType, Suspender,
-    Trigger,
+    Bucket, DeployStatus, Limit, NewCrash, NewDeploy, NewService, Phase, Route, ServiceType,
+    Suspender, Trigger,
 };
 use serde_json::Value;
 
@@ -227,6 +227,11 @@ impl Sweep {
     }
 
     async fn read_everything(&mut self) {
+        for memory_limit in [None, Some("512Mi".to_owned())] {
+            let crash = NewCrash { memory_limit };
+            // Some have nothing that runs.
+            let _ = self.api.control().crash(&self.services[0], &crash);
+        }
         self.get(Route::ListOwners, "/owners").await;
         self.get(Route::ListServices, "/services").await;
         let owner = self.api.control().service(&self.services[0]).unwrap();

@@ -63,7 +63,7 @@ impl Life {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let spec: DeploymentValidationSpec = serde_yaml::from_str(spec).unwrap();
         let network = Network::new(&NetworkSettings::default(), Vec::new()).unwrap();
-        let suite = Arc::new(validate::suite(&spec, &BTreeMap::new(), &network).unwrap());
+        let suite = Arc::new(validate::suite(&spec, &BTreeMap::new(), &network, None).unwrap());
         let now = Timestamp::from_second(1_000_000).unwrap();
         let board = Board::new(&suite, now);
         Self {

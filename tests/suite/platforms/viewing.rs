@@ -1,0 +1,107 @@
+//! What checks may know of a service: how many instances run, how often they crash, and what they write.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use plumbline::{
+    platforms::{PlatformError, PlatformView},
+    simulator::{Effect, NewCrash, NewService, Route, Suspender},
+};
+use serde_json::json;
+
+use super::{
+    render::{KEY, PATIENCE, Render, hub, target},
+    stub::{Stub, answer},
+};
+
+const SERVICE: &str = "srv-00000000000000000001";
+
+#[tokio::test]
+async fn instances_are_those_that_run() {
+    let render = Render::start().await;
+    let new = NewService {
+        name: "api".to_owned(),
+        instances: Some(3),
+        ..NewService::default()
+    };
+    render.control().create_service(&new).unwrap();
+    render.deploy("api");
+    let view = render.observer(&["api"]);
+    assert_eq!(PlatformView::services(&view), ["api"]);
+    assert_eq!(view.instances("api").await.unwrap(), 3);
+    render.control().suspend("api", Suspender::User).unwrap();
+    assert_eq!(view.instances("api").await.unwrap(), 0);
+    let astray = view.instances("worker").await.unwrap_err();
+    assert!(matches!(astray, PlatformError::ServiceNotFound(_)));
+    render.end().await;
+}
+
+#[tokio::test]
+async fn crashes_are_counted_since_a_time_and_up_to_a_few_more_than_asked_for() {
+    let render = Render::start().await;
+    render.service("api");
+    let began = Timestamp::now();
+    let view = render.observer(&["api"]);
+    assert!(view.crashes("api", began, 0).await.unwrap().is_empty());
+    let crash = |memory_limit: Option<&str>| {
+        let memory_limit = memory_limit.map(str::to_owned);
+        render
+            .control()
+            .crash("api", &NewCrash { memory_limit })
+            .unwrap();
+    };
+    crash(None);
+    crash(Some("512Mi"));
+    let crashes = view.crashes("api", began, 0).await.unwrap();
+    assert_eq!(crashes.len(), 2);
+    assert_eq!(crashes.iter().filter(|it| it.out_of_memory).count(), 1);
+    let later = Timestamp::now() + Duration::from_secs(1);
+    assert!(view.crashes("api", later, 0).await.unwrap().is_empty());
+    for _ in 0..250 {
+        crash(None);
+    }
+    let before = render.control().calls_of(Route::ListEvents);
+    let crashes = view.crashes("api", began, 150).await.unwrap();
+    assert_eq!(crashes.len(), 200);
+    assert_eq!(render.control().calls_of(Route::ListEvents), before + 2);
+    render.end().await;
+}
+
+#[tokio::test]
+async fn a_platform_that_is_down_or_out_of_calls_is_an_error_and_never_an_empty_list() {
+    for effect in [Effect::status(503), Effect::rate_limited("30")] {
+        let render = Render::start().await;
+        render.service("api");
+        let view = render.observer(&["api"]);
+        view.live("api").await.unwrap();
+        render.fault(Route::ListEvents, effect.clone());
+        let error = view.crashes("api", Timestamp::now(), 0).await.unwrap_err();
+        let expected = matches!(
+            error,
+            PlatformError::Unavailable { .. } | PlatformError::RateLimited { .. }
+        );
+        assert!(expected, "{effect:?}: {error:?}");
+        render.end().await;
+    }
+}
+
+#[tokio::test]
+async fn answers_that_no_sane_platform_gives_are_errors() {
+    for body in ["{}", "[{\"createdAt\": null}]", "[", "17"] {
+        let stub = Stub::start(move |_, uri| match uri.path() {
+            "/v1/services" => answer(
+                json!([{"service": {"id": SERVICE, "name": "api", "ownerId": "tea-1"}}])
+                    .to_string(),
+            ),
+            _ => answer(body),
+        })
+        .await;
+        let (hub, _) = hub(stub.base(), PATIENCE);
+        let view = hub.observer(&target(KEY, None, &["api"])).unwrap();
+        let error = view.instances("api").await.unwrap_err();
+        assert!(
+            matches!(error, PlatformError::Malformed { .. }),
+            "{body}: {error:?}"
+        );
+    }
+}
