@@ -44,3 +44,33 @@ pub(super) fn redis_database(_: &mut schemars::SchemaGenerator) -> schemars::Sch
 pub(super) fn count(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({"type": "integer", "minimum": 0})
 }
+
+/// 5 to 200.
+pub(super) fn samples(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(5, 200)
+}
+
+/// 1 to 8.
+pub(super) fn performance_concurrency(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(1, 8)
+}
+
+/// 0 to 50.
+pub(super) fn warmup(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(0, 50)
+}
+
+/// 1 to 100000.
+pub(super) fn throughput(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(1, 100_000)
+}
+
+/// 5 to 1000000.
+pub(super) fn baseline_samples(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(5, 1_000_000)
+}
+
+/// 1 to 1000.
+pub(super) fn regression(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(1, 1000)
+}

@@ -3,6 +3,7 @@
 mod dns;
 mod http;
 mod kind;
+mod performance;
 mod prometheus;
 mod redis;
 mod sql;
@@ -15,7 +16,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    dns::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, tcp::*, tls::*, worker::*,
+    dns::*, http::*, kind::CheckKind, performance::*, prometheus::*, redis::*, sql::*, tcp::*,
+    tls::*, worker::*,
 };
 use super::{Duration, bounds, duration::between};
 
@@ -89,6 +91,9 @@ pub struct Check {
     /// A PromQL query whose result is held against a threshold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<PrometheusCheck>,
+    /// A request that is sent a number of times: percentiles of its latency, errors, throughput.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub performance: Option<PerformanceCheck>,
 }
 
 fn default_timeout() -> Duration {

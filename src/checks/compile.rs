@@ -5,9 +5,9 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{
-    dns::DnsProbe, http::HttpProbe, invalid::InvalidCheck, prometheus::PrometheusProbe,
-    redis::RedisProbe, sql::SqlProbe, suite::Probe, tcp::TcpProbe, tls::TlsProbe,
-    worker::WorkerProbe,
+    dns::DnsProbe, http::HttpProbe, invalid::InvalidCheck, performance::PerformanceProbe,
+    prometheus::PrometheusProbe, redis::RedisProbe, sql::SqlProbe, suite::Probe, tcp::TcpProbe,
+    tls::TlsProbe, worker::WorkerProbe,
 };
 use crate::api::{Check, CheckKind, SecretKeyReference};
 
@@ -38,6 +38,7 @@ fn probe(kind: CheckKind<'_>, secrets: Secrets<'_>) -> Result<Arc<dyn Probe>, In
         CheckKind::Tls(tls) => Arc::new(TlsProbe::new(tls)?),
         CheckKind::Redis(redis) => Arc::new(RedisProbe::new(redis, secrets)?),
         CheckKind::Prometheus(query) => Arc::new(PrometheusProbe::new(query, secrets)?),
+        CheckKind::Performance(requests) => Arc::new(PerformanceProbe::new(requests, secrets)?),
         CheckKind::Worker(worker) => Arc::new(WorkerProbe::new(worker, secrets)?),
     })
 }

@@ -10,6 +10,7 @@ pub mod engine;
 pub mod http;
 pub mod invalid;
 pub mod net;
+pub mod performance;
 pub mod prometheus;
 pub mod redis;
 pub mod reference;

@@ -1,5 +1,6 @@
 //! Every kind of check against the real service: the sample of the kind ends `Validated`, its broken twin `ChecksFailed`.
 
+mod performance;
 mod prometheus;
 mod redis;
 

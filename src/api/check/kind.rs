@@ -3,8 +3,8 @@
 use kube::core::Rule;
 
 use super::{
-    Check, DnsCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck, TcpCheck, TlsCheck,
-    WorkerCheck,
+    Check, DnsCheck, HttpCheck, PerformanceCheck, PrometheusCheck, RedisCheck, SqlCheck, TcpCheck,
+    TlsCheck, WorkerCheck,
 };
 use crate::api::SecretKeyReference;
 
@@ -44,6 +44,7 @@ kinds! {
     redis: Redis(RedisCheck),
     worker: Worker(WorkerCheck),
     prometheus: Prometheus(PrometheusCheck),
+    performance: Performance(PerformanceCheck),
 }
 
 impl Check {
@@ -56,6 +57,7 @@ impl Check {
             Some(CheckKind::Redis(redis)) => redis.secrets(),
             Some(CheckKind::Worker(worker)) => worker.secrets(),
             Some(CheckKind::Prometheus(prometheus)) => prometheus.secrets(),
+            Some(CheckKind::Performance(performance)) => performance.secrets(),
             Some(CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_)) | None => Vec::new(),
         }
     }

@@ -25,6 +25,7 @@ pub(super) use self::{
     expectation::Observation,
     json::Comparison,
     request::{RequestTemplate, address},
+    status::StatusRanges,
 };
 use super::{
     invalid::InvalidCheck,

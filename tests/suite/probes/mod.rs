@@ -7,6 +7,7 @@ mod egress;
 mod expectations;
 mod hostile;
 mod http2;
+mod performance;
 mod prometheus;
 mod redirects;
 mod redis;
