@@ -51,4 +51,32 @@ pub(super) fn one_to_ten_thousand(_: &mut schemars::SchemaGenerator) -> schemars
 /// 0 to 100.
 pub(super) fn zero_to_hundred(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     integer(0, 100)
+/// 5 to 200.
+pub(super) fn samples(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(5, 200)
+}
+
+/// 1 to 8.
+pub(super) fn performance_concurrency(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(1, 8)
+}
+
+/// 0 to 50.
+pub(super) fn warmup(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(0, 50)
+}
+
+/// 1 to 100000.
+pub(super) fn throughput(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(1, 100_000)
+}
+
+/// 5 to 1000000.
+pub(super) fn baseline_samples(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(5, 1_000_000)
+}
+
+/// 1 to 1000.
+pub(super) fn regression(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(1, 1000)
 }

@@ -7,6 +7,7 @@ mod http;
 mod kind;
 mod metrics;
 mod platform;
+mod performance;
 mod prometheus;
 mod redis;
 mod sql;
@@ -20,7 +21,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    dns::*, external::*, grpc::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, metrics::*, tcp::*, tls::*, worker::*, storage::*, platform::*,
+    dns::*, external::*, grpc::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, metrics::*, tcp::*, tls::*, worker::*, storage::*, platform::*, performance::*,
 };
 use super::{Duration, bounds, duration::between};
 
@@ -109,6 +110,9 @@ pub struct Check {
     /// What the platform of the target says of its services: that they run, what, and how often they crash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<PlatformCheck>,
+    /// A request that is sent a number of times: percentiles of its latency, errors, throughput.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub performance: Option<PerformanceCheck>,
 }
 
 fn default_timeout() -> Duration {

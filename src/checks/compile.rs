@@ -13,6 +13,9 @@ use super::{
 use crate::{
     api::{Check, CheckKind, SecretKeyReference},
     platforms::PlatformView,
+    dns::DnsProbe, http::HttpProbe, invalid::InvalidCheck, performance::PerformanceProbe,
+    prometheus::PrometheusProbe, redis::RedisProbe, sql::SqlProbe, suite::Probe, tcp::TcpProbe,
+    tls::TlsProbe, worker::WorkerProbe,
 };
 
 /// Gives the value that a Secret holds, without its trailing newline; `None` when it has none.
@@ -57,6 +60,7 @@ fn probe(
         CheckKind::External(external) => Arc::new(ExternalProbe::new(external, secrets)?),
         CheckKind::Metrics(metrics) => Arc::new(MetricsProbe::new(metrics, secrets)?),
         CheckKind::Storage(storage) => Arc::new(StorageProbe::new(storage, secrets)?),
+        CheckKind::Performance(requests) => Arc::new(PerformanceProbe::new(requests, secrets)?),
         CheckKind::Worker(worker) => Arc::new(WorkerProbe::new(worker, secrets)?),
         CheckKind::Platform(check) => Arc::new(PlatformProbe::new(check, platform)?),
     })

@@ -14,6 +14,7 @@ pub mod invalid;
 pub mod metrics;
 pub mod net;
 pub mod platform;
+pub mod performance;
 pub mod prometheus;
 pub mod redis;
 pub mod reference;

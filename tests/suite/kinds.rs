@@ -4,6 +4,7 @@ mod external;
 mod grpc;
 mod metrics;
 mod platform;
+mod performance;
 mod prometheus;
 mod redis;
 mod storage;

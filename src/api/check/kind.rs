@@ -4,7 +4,7 @@ use kube::core::Rule;
 use serde::Serialize;
 
 use super::{
-    Check, DnsCheck, ExternalCheck, GrpcCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck, MetricsCheck, TcpCheck, TlsCheck, WorkerCheck, StorageCheck, PlatformCheck,
+    Check, DnsCheck, ExternalCheck, GrpcCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck, MetricsCheck, TcpCheck, TlsCheck, WorkerCheck, StorageCheck, PlatformCheck, PerformanceCheck,
 };
 use crate::api::SecretKeyReference;
 
@@ -50,6 +50,7 @@ kinds! {
     metrics: Metrics(MetricsCheck),
     storage: Storage(StorageCheck),
     platform: Platform(PlatformCheck),
+    performance: Performance(PerformanceCheck),
 }
 
 impl Check {
@@ -66,6 +67,7 @@ impl Check {
             Some(CheckKind::External(external)) => external.secrets(),
             Some(CheckKind::Metrics(metrics)) => metrics.secrets(),
             Some(CheckKind::Storage(storage)) => storage.secrets(),
+            Some(CheckKind::Performance(performance)) => performance.secrets(),
             Some(CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_)) | None => Vec::new(),
             Some(
                 CheckKind::Platform(_) | CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_),

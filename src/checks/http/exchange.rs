@@ -40,6 +40,12 @@ impl Terms {
         reading: Reading::Content,
         judge_certificate: false,
     };
+
+    /// An answer for the time that it takes, and no redirect.
+    pub(in crate::checks) const TIME: Self = Self {
+        reading: Reading::Time,
+        ..Self::CONTENT
+    };
 }
 
 /// The final answer to `request`; `phases` are those of the hop that gave it, or failed to.

@@ -25,8 +25,7 @@ use self::{call::Call, steps::Steps};
 pub(super) use self::{
     exchange::{Terms, exchange},
     json::Comparison,
-    observation::Observation,
-    request::{RequestTemplate, USER_AGENT, address, frames, headers},
+    observation::Observation, request::{RequestTemplate, USER_AGENT, address, frames, headers}, status::StatusRanges,
 };
 use super::{
     invalid::InvalidCheck,

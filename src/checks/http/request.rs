@@ -61,7 +61,7 @@ pub(in crate::checks) struct RequestTemplate {
 
 impl RequestTemplate {
     /// What a check of the kind `http` sends.
-    pub(super) fn new(
+    pub(in crate::checks) fn new(
         check: &HttpCheck,
         secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
     ) -> Result<Self, InvalidCheck> {
@@ -170,7 +170,8 @@ impl RequestTemplate {
         self.repeatable
     }
 
-    pub(super) fn carries_secrets(&self) -> bool {
+    /// Whether a header holds a secret.
+    pub(in crate::checks) fn carries_secrets(&self) -> bool {
         self.headers
             .iter()
             .any(|(name, value)| is_secret(name, value))

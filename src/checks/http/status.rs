@@ -6,11 +6,11 @@ use crate::checks::invalid::InvalidCheck;
 
 /// Accepted statuses; shown as they are written: `200-299, 304`.
 #[derive(Clone, Debug)]
-pub(super) struct StatusRanges(Vec<RangeInclusive<u16>>);
+pub(in crate::checks) struct StatusRanges(Vec<RangeInclusive<u16>>);
 
 impl StatusRanges {
     /// Reads single statuses (`204`) and ranges (`200-299`); without any, 200 to 299.
-    pub(super) fn new(texts: &[String]) -> Result<Self, InvalidCheck> {
+    pub(in crate::checks) fn new(texts: &[String]) -> Result<Self, InvalidCheck> {
         if texts.is_empty() {
             return Ok(Self(vec![200..=299]));
         }
@@ -25,7 +25,7 @@ impl StatusRanges {
         ranges.collect::<Result<_, _>>().map(Self)
     }
 
-    pub(super) fn contain(&self, status: u16) -> bool {
+    pub(in crate::checks) fn contain(&self, status: u16) -> bool {
         self.0.iter().any(|range| range.contains(&status))
     }
 }

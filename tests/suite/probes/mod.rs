@@ -10,6 +10,7 @@ mod grpc;
 mod hostile;
 mod http2;
 mod metrics;
+mod performance;
 mod prometheus;
 mod redirects;
 mod redis;

@@ -57,6 +57,7 @@ pub async fn read_request(
     }
     Ok(Some(Recorded {
         place,
+        number: 0,
         head: text,
         body: bytes[head..head + length].to_vec(),
     }))
@@ -87,6 +88,16 @@ pub async fn answer(
         Behaviour::Slow(delay) => {
             sleep(*delay).await;
             send.all(&complete(200, "", b"{}")).await?;
+        }
+        Behaviour::SlowBody(delay) => {
+            send.all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n")
+                .await?;
+            sleep(*delay).await;
+            send.all(b"{}").await?;
+        }
+        Behaviour::InTurn(behaviours) => {
+            let turn = request.number.min(behaviours.len() - 1);
+            return Box::pin(answer(send.stream, request, &behaviours[turn], ledger)).await;
         }
         Behaviour::Hang => send.until_closed().await?,
         Behaviour::Drip(pause) => {

@@ -41,6 +41,10 @@ pub enum Behaviour {
     Echo,
     /// Answers with a gzip body that unpacks to this many bytes.
     GzipBomb(usize),
+    /// Sends the head at once, and the body after a while.
+    SlowBody(Duration),
+    /// Does one after the other with the requests that reach the server, and the last one with all that follow.
+    InTurn(Vec<Behaviour>),
     /// Does the first with a GET, and the second with every other request.
     ByMethod(Box<Behaviour>, Box<Behaviour>),
 }
@@ -51,6 +55,7 @@ impl Behaviour {
         match self {
             Self::ResetInBody => true,
             Self::ByMethod(get, other) => get.resets() || other.resets(),
+            Self::InTurn(behaviours) => behaviours.iter().any(Self::resets),
             _ => false,
         }
     }

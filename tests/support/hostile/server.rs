@@ -27,6 +27,8 @@ use super::{
 pub struct Recorded {
     /// How many requests came before on the same connection.
     pub place: usize,
+    /// How many requests came before at the server.
+    pub number: usize,
     /// Request line and headers.
     pub head: String,
     /// Body.
@@ -177,9 +179,13 @@ async fn serve(
     behaviour: &Mutex<Behaviour>,
 ) -> io::Result<()> {
     let mut place = 0;
-    while let Some(request) = read_request(stream, place).await? {
+    while let Some(mut request) = read_request(stream, place).await? {
         place += 1;
-        ledger.requests.lock().unwrap().push(request.clone());
+        {
+            let mut requests = ledger.requests.lock().unwrap();
+            request.number = requests.len();
+            requests.push(request.clone());
+        }
         let behaviour = behaviour.lock().unwrap().clone();
         if answer(stream, &request, &behaviour, ledger).await? == After::Close {
             break;
