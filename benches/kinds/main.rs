@@ -172,7 +172,7 @@ where
     let check: api::Check = serde_yaml::from_str(check)?;
     let secret =
         |_: &api::SecretKeyReference| Some(SecretString::from(support::postgres::PASSWORD));
-    let probe = compile(&check, &secret)?;
+    let probe = compile(&check, &secret, None)?;
     let network = Network::new(&NetworkSettings::everything_allowed(), Vec::new())?;
     let ours = || measured(probe.as_ref(), &network);
     turn(&ours).await?;

@@ -48,9 +48,13 @@ pub(super) fn count(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 /// 1 to 10000.
 pub(super) fn one_to_ten_thousand(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     integer(1, 10_000)
+}
+
 /// 0 to 100.
 pub(super) fn zero_to_hundred(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     integer(0, 100)
+}
+
 /// 5 to 200.
 pub(super) fn samples(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     integer(5, 200)

@@ -6,8 +6,8 @@ mod grpc;
 mod http;
 mod kind;
 mod metrics;
-mod platform;
 mod performance;
+mod platform;
 mod prometheus;
 mod redis;
 mod sql;
@@ -21,7 +21,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    dns::*, external::*, grpc::*, http::*, kind::CheckKind, prometheus::*, redis::*, sql::*, metrics::*, tcp::*, tls::*, worker::*, storage::*, platform::*, performance::*,
+    dns::*, external::*, grpc::*, http::*, kind::CheckKind, metrics::*, performance::*,
+    platform::*, prometheus::*, redis::*, sql::*, storage::*, tcp::*, tls::*, worker::*,
 };
 use super::{Duration, bounds, duration::between};
 

@@ -5,17 +5,14 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{
-    dns::DnsProbe, external::ExternalProbe, grpc::GrpcProbe, http::HttpProbe, invalid::InvalidCheck, prometheus::PrometheusProbe, redis::RedisProbe, sql::SqlProbe, metrics::MetricsProbe, suite::Probe, tcp::TcpProbe, tls::TlsProbe, worker::WorkerProbe, storage::StorageProbe,
-    dns::DnsProbe, grpc::GrpcProbe, http::HttpProbe, invalid::InvalidCheck,
+    dns::DnsProbe, external::ExternalProbe, grpc::GrpcProbe, http::HttpProbe,
+    invalid::InvalidCheck, metrics::MetricsProbe, performance::PerformanceProbe,
     platform::PlatformProbe, prometheus::PrometheusProbe, redis::RedisProbe, sql::SqlProbe,
-    suite::Probe, tcp::TcpProbe, tls::TlsProbe, worker::WorkerProbe,
+    storage::StorageProbe, suite::Probe, tcp::TcpProbe, tls::TlsProbe, worker::WorkerProbe,
 };
 use crate::{
     api::{Check, CheckKind, SecretKeyReference},
     platforms::PlatformView,
-    dns::DnsProbe, http::HttpProbe, invalid::InvalidCheck, performance::PerformanceProbe,
-    prometheus::PrometheusProbe, redis::RedisProbe, sql::SqlProbe, suite::Probe, tcp::TcpProbe,
-    tls::TlsProbe, worker::WorkerProbe,
 };
 
 /// Gives the value that a Secret holds, without its trailing newline; `None` when it has none.

@@ -3,8 +3,8 @@
 mod external;
 mod grpc;
 mod metrics;
-mod platform;
 mod performance;
+mod platform;
 mod prometheus;
 mod redis;
 mod storage;

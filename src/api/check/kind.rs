@@ -4,7 +4,9 @@ use kube::core::Rule;
 use serde::Serialize;
 
 use super::{
-    Check, DnsCheck, ExternalCheck, GrpcCheck, HttpCheck, PrometheusCheck, RedisCheck, SqlCheck, MetricsCheck, TcpCheck, TlsCheck, WorkerCheck, StorageCheck, PlatformCheck, PerformanceCheck,
+    Check, DnsCheck, ExternalCheck, GrpcCheck, HttpCheck, MetricsCheck, PerformanceCheck,
+    PlatformCheck, PrometheusCheck, RedisCheck, SqlCheck, StorageCheck, TcpCheck, TlsCheck,
+    WorkerCheck,
 };
 use crate::api::SecretKeyReference;
 
@@ -68,7 +70,6 @@ impl Check {
             Some(CheckKind::Metrics(metrics)) => metrics.secrets(),
             Some(CheckKind::Storage(storage)) => storage.secrets(),
             Some(CheckKind::Performance(performance)) => performance.secrets(),
-            Some(CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_)) | None => Vec::new(),
             Some(
                 CheckKind::Platform(_) | CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_),
             )

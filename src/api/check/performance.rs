@@ -100,6 +100,7 @@ impl PerformanceCheck {
     #[must_use]
     pub fn request(&self) -> HttpCheck {
         HttpCheck {
+            steps: Vec::new(),
             url: self.url.clone(),
             method: match self.method {
                 PerformanceMethod::Get => HttpMethod::Get,

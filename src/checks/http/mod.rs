@@ -25,7 +25,9 @@ use self::{call::Call, steps::Steps};
 pub(super) use self::{
     exchange::{Terms, exchange},
     json::Comparison,
-    observation::Observation, request::{RequestTemplate, USER_AGENT, address, frames, headers}, status::StatusRanges,
+    observation::Observation,
+    request::{RequestTemplate, USER_AGENT, address, frames, headers},
+    status::StatusRanges,
 };
 use super::{
     invalid::InvalidCheck,

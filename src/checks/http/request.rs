@@ -70,28 +70,7 @@ impl RequestTemplate {
             judge_body(body, check.method)
                 .map_err(|problem| InvalidCheck::new("http.body", problem))?;
         }
-        let takes_body = matches!(
-            check.method,
-            HttpMethod::Post | HttpMethod::Put | HttpMethod::Patch
-        );
-        if check.body.is_some() && !takes_body {
-            return Err(InvalidCheck::new(
-                "http.body",
-                "is sent with method POST, PUT or PATCH only",
-            ));
-        }
-        let method = match check.method {
-            HttpMethod::Get => Method::GET,
-            HttpMethod::Head => Method::HEAD,
-            HttpMethod::Options => Method::OPTIONS,
-            HttpMethod::Post => Method::POST,
-            HttpMethod::Put => Method::PUT,
-            HttpMethod::Patch => Method::PATCH,
-            HttpMethod::Delete => Method::DELETE,
-        };
         let headers = headers(&check.headers, "http.headers", secret)?;
-        Self::made(url, method, headers, body.into())
-        let headers = headers(&check.headers, secret)?;
         let body = check.body.clone().unwrap_or_default();
         Self::made(url, method(check.method), headers, body.into())
             .map_err(|InvalidHost| InvalidCheck::new("http.url", NO_HOST))

@@ -8,7 +8,7 @@ use super::template::{Captured, Values, is_name};
 use crate::{
     api,
     checks::{
-        http::{expectation::Observation, json_path::BoundedPath, pattern::compile},
+        http::{json_path::BoundedPath, observation::Observation, pattern::compile},
         invalid::InvalidCheck,
         verdict::{Finding, FindingReason},
     },

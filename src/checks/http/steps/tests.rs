@@ -7,7 +7,7 @@ use super::{
 };
 use crate::checks::http::{
     body::Body,
-    expectation::{Certificate, Observation},
+    observation::{Certificate, Observation},
 };
 
 fn compiled(yaml: &str) -> Result<Steps, InvalidCheck> {
