@@ -4,6 +4,7 @@ mod dns;
 mod grpc;
 mod http;
 mod kind;
+mod logs;
 mod platform;
 mod prometheus;
 mod redis;
@@ -17,8 +18,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    dns::*, grpc::*, http::*, kind::CheckKind, platform::*, prometheus::*, redis::*, sql::*,
-    tcp::*, tls::*, worker::*,
+    dns::*, grpc::*, http::*, kind::CheckKind, logs::*, platform::*, prometheus::*, redis::*,
+    sql::*, tcp::*, tls::*, worker::*,
 };
 use super::{Duration, bounds, duration::between};
 
@@ -98,6 +99,9 @@ pub struct Check {
     /// What the platform of the target says of its services: that they run, what, and how often they crash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<PlatformCheck>,
+    /// How often patterns are in what the services of the target write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logs: Option<LogsCheck>,
 }
 
 fn default_timeout() -> Duration {

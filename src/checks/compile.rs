@@ -5,7 +5,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{
-    dns::DnsProbe, grpc::GrpcProbe, http::HttpProbe, invalid::InvalidCheck,
+    dns::DnsProbe, grpc::GrpcProbe, http::HttpProbe, invalid::InvalidCheck, logs::LogsProbe,
     platform::PlatformProbe, prometheus::PrometheusProbe, redis::RedisProbe, sql::SqlProbe,
     suite::Probe, tcp::TcpProbe, tls::TlsProbe, worker::WorkerProbe,
 };
@@ -54,6 +54,7 @@ fn probe(
         CheckKind::Redis(redis) => Arc::new(RedisProbe::new(redis, secrets)?),
         CheckKind::Prometheus(query) => Arc::new(PrometheusProbe::new(query, secrets)?),
         CheckKind::Worker(worker) => Arc::new(WorkerProbe::new(worker, secrets)?),
+        CheckKind::Logs(check) => Arc::new(LogsProbe::new(check, platform)?),
         CheckKind::Platform(check) => Arc::new(PlatformProbe::new(check, platform)?),
     })
 }

@@ -10,6 +10,7 @@ pub mod engine;
 pub mod grpc;
 pub mod http;
 pub mod invalid;
+pub mod logs;
 pub mod net;
 pub mod platform;
 pub mod prometheus;

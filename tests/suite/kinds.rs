@@ -1,6 +1,7 @@
 //! Every kind of check against the real service: the sample of the kind ends `Validated`, its broken twin `ChecksFailed`.
 
 mod grpc;
+mod logs;
 mod platform;
 mod prometheus;
 mod redis;

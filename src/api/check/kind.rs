@@ -3,8 +3,8 @@
 use kube::core::Rule;
 
 use super::{
-    Check, DnsCheck, GrpcCheck, HttpCheck, PlatformCheck, PrometheusCheck, RedisCheck, SqlCheck,
-    TcpCheck, TlsCheck, WorkerCheck,
+    Check, DnsCheck, GrpcCheck, HttpCheck, LogsCheck, PlatformCheck, PrometheusCheck, RedisCheck,
+    SqlCheck, TcpCheck, TlsCheck, WorkerCheck,
 };
 use crate::api::SecretKeyReference;
 
@@ -46,6 +46,7 @@ kinds! {
     worker: Worker(WorkerCheck),
     prometheus: Prometheus(PrometheusCheck),
     platform: Platform(PlatformCheck),
+    logs: Logs(LogsCheck),
 }
 
 impl Check {
@@ -60,7 +61,11 @@ impl Check {
             Some(CheckKind::Worker(worker)) => worker.secrets(),
             Some(CheckKind::Prometheus(prometheus)) => prometheus.secrets(),
             Some(
-                CheckKind::Platform(_) | CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_),
+                CheckKind::Platform(_)
+                | CheckKind::Logs(_)
+                | CheckKind::Tcp(_)
+                | CheckKind::Dns(_)
+                | CheckKind::Tls(_),
             )
             | None => Vec::new(),
         }

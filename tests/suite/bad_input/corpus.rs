@@ -178,9 +178,14 @@ fn numbers() -> Vec<Row> {
     ];
     let mut rows: Vec<Row> = fields.into_iter().flat_map(no_numbers).collect();
     let tls = |port: u32, days: u32| json!({"name": "port", "tls": {"host": "127.0.0.1", "port": port, "minDaysLeft": days}});
+    let logs = |patterns: Value| json!({"name": "port", "logs": {"patterns": patterns}});
     let platform = |fields: Value| json!({"name": "port", "platform": fields});
     let grpc = |fields: Value| json!({"name": "port", "grpc": fields});
     rows.extend([
+        refuse("S20", "spec.checks[1]", logs(json!([]))).naming("spec.checks[1].logs.patterns"),
+        refuse("S20", "spec.checks[1]", logs(json!([{"name": "a", "matches": "a", "maxPerMinute": 101}])))
+            .naming("spec.checks[1].logs.patterns[0].maxPerMinute"),
+        reject("S20", "spec.checks[1]", logs(json!([{"name": "a", "matches": "a", "maxPerMinute": 1}])), "InvalidSpec", "checks[port].logs"),
         refuse("S20", "spec.checks[1]", platform(json!({"minInstances": 0})))
             .naming("spec.checks[1].platform.minInstances"),
         refuse("S20", "spec.checks[1]", platform(json!({"maxCrashes": 101})))
