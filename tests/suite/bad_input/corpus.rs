@@ -190,7 +190,7 @@ fn numbers() -> Vec<Row> {
             .naming("spec.checks[1].platform.minInstances"),
         refuse("S20", "spec.checks[1]", platform(json!({"maxCrashes": 101})))
             .naming("spec.checks[1].platform.maxCrashes"),
-        refuse("S20", "spec.checks[1]", platform(json!({"window": "5m"}))).saying("window needs"),
+        refuse("S20", "spec.checks[1]", platform(json!({"window": "5m"}))).naming("spec.checks[1].platform").saying("window needs"),
         reject("S20", "spec.checks[1]", platform(json!({})), "InvalidSpec", "checks[port].platform"),
         refuse("S20", "spec.checks[1]", grpc(json!({"host": "a"}))).naming("spec.checks[1].grpc.port"),
         refuse("S20", "spec.checks[1]", grpc(json!({"host": "a b", "port": 1}))).naming("spec.checks[1].grpc.host"),
