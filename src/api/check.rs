@@ -5,6 +5,7 @@ mod external;
 mod grpc;
 mod http;
 mod kind;
+mod logs;
 mod metrics;
 mod performance;
 mod platform;
@@ -21,7 +22,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    dns::*, external::*, grpc::*, http::*, kind::CheckKind, metrics::*, performance::*,
+    dns::*, external::*, grpc::*, http::*, kind::CheckKind, logs::*, metrics::*, performance::*,
     platform::*, prometheus::*, redis::*, sql::*, storage::*, tcp::*, tls::*, worker::*,
 };
 use super::{Duration, bounds, duration::between};
@@ -114,6 +115,9 @@ pub struct Check {
     /// A request that is sent a number of times: percentiles of its latency, errors, throughput.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub performance: Option<PerformanceCheck>,
+    /// How often patterns are in what the services of the target write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logs: Option<LogsCheck>,
 }
 
 fn default_timeout() -> Duration {

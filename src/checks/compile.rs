@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::{
     dns::DnsProbe, external::ExternalProbe, grpc::GrpcProbe, http::HttpProbe,
-    invalid::InvalidCheck, metrics::MetricsProbe, performance::PerformanceProbe,
+    invalid::InvalidCheck, logs::LogsProbe, metrics::MetricsProbe, performance::PerformanceProbe,
     platform::PlatformProbe, prometheus::PrometheusProbe, redis::RedisProbe, sql::SqlProbe,
     storage::StorageProbe, suite::Probe, tcp::TcpProbe, tls::TlsProbe, worker::WorkerProbe,
 };
@@ -59,6 +59,7 @@ fn probe(
         CheckKind::Storage(storage) => Arc::new(StorageProbe::new(storage, secrets)?),
         CheckKind::Performance(requests) => Arc::new(PerformanceProbe::new(requests, secrets)?),
         CheckKind::Worker(worker) => Arc::new(WorkerProbe::new(worker, secrets)?),
+        CheckKind::Logs(check) => Arc::new(LogsProbe::new(check, platform)?),
         CheckKind::Platform(check) => Arc::new(PlatformProbe::new(check, platform)?),
     })
 }

@@ -11,6 +11,7 @@ pub mod external;
 pub mod grpc;
 pub mod http;
 pub mod invalid;
+pub mod logs;
 pub mod metrics;
 pub mod net;
 pub mod performance;

@@ -37,7 +37,7 @@ pub use release::{LiveDeploy, Release};
 pub use rollout::{Accepted, Cause, Circumstances, Phase, Revision, Rollout};
 pub use settings::{BaseUrl, InvalidBaseUrl, PlatformSettings, RenderSettings};
 pub use target::{RenderTarget, Target};
-pub use view::{Crash, PlatformView};
+pub use view::{Crash, LineQuery, LinesRead, PlatformView};
 
 /// One platform, spoken to with one set of credentials.
 ///
@@ -89,6 +89,13 @@ pub trait Platform: fmt::Debug + Send + Sync {
         most: usize,
     ) -> BoxFuture<'a, Result<Vec<Crash>, PlatformError>>;
 
+    /// What a service wrote within a time.
+    fn lines<'a>(
+        &'a self,
+        service: &'a Service,
+        query: &'a LineQuery,
+    ) -> BoxFuture<'a, Result<LinesRead, PlatformError>>;
+
     /// Keeps a push from deploying the service by itself. Does nothing where the platform has no such thing.
     ///
     /// Of this and the next two: the service was found just before. The request is sent once, or not at all; not at all when
@@ -132,4 +139,6 @@ pub struct Service {
     pub id: String,
     /// How messages name it.
     pub label: String,
+    /// Id of the workspace that it belongs to, where the platform tells.
+    pub workspace: Option<String>,
 }

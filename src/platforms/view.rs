@@ -33,6 +33,46 @@ pub trait PlatformView: fmt::Debug + Send + Sync {
         since: Timestamp,
         most: usize,
     ) -> BoxFuture<'a, Result<Vec<Crash>, PlatformError>>;
+
+    /// What a service wrote within a time.
+    fn lines<'a>(
+        &'a self,
+        service: &'a str,
+        query: &'a LineQuery,
+    ) -> BoxFuture<'a, Result<LinesRead, PlatformError>>;
+}
+
+/// Which lines to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineQuery {
+    /// From when on.
+    pub since: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+    /// Regular expression that the platform is asked to filter by. What comes may still be more, or less, where it reads it
+    /// otherwise.
+    pub pattern: Option<String>,
+    /// The most pages that are read.
+    pub most_pages: usize,
+}
+
+/// What was read of a service's lines.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct LinesRead {
+    /// The newest lines. They may hold anything, and are never shown.
+    pub lines: Vec<String>,
+    /// Whether they are all there are.
+    pub is_whole: bool,
+}
+
+impl fmt::Debug for LinesRead {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("LinesRead")
+            .field("lines", &self.lines.len())
+            .field("is_whole", &self.is_whole)
+            .finish()
+    }
 }
 
 /// An instance of a service ended that should not have.
@@ -111,6 +151,21 @@ impl PlatformView for Observer {
             let question = |service| {
                 async move { connection.platform().crashes(&service, since, most).await }.boxed()
             };
+            connection.ask(reference, Instant::now(), question).await
+        }
+        .boxed()
+    }
+
+    fn lines<'a>(
+        &'a self,
+        service: &'a str,
+        query: &'a LineQuery,
+    ) -> BoxFuture<'a, Result<LinesRead, PlatformError>> {
+        async move {
+            let reference = self.reference(service)?;
+            let connection = self.connection();
+            let question =
+                |service| async move { connection.platform().lines(&service, query).await }.boxed();
             connection.ask(reference, Instant::now(), question).await
         }
         .boxed()

@@ -2,6 +2,7 @@
 
 mod external;
 mod grpc;
+mod logs;
 mod metrics;
 mod performance;
 mod platform;

@@ -4,9 +4,9 @@ use kube::core::Rule;
 use serde::Serialize;
 
 use super::{
-    Check, DnsCheck, ExternalCheck, GrpcCheck, HttpCheck, MetricsCheck, PerformanceCheck,
-    PlatformCheck, PrometheusCheck, RedisCheck, SqlCheck, StorageCheck, TcpCheck, TlsCheck,
-    WorkerCheck,
+    Check, DnsCheck, ExternalCheck, GrpcCheck, HttpCheck, LogsCheck, MetricsCheck,
+    PerformanceCheck, PlatformCheck, PrometheusCheck, RedisCheck, SqlCheck, StorageCheck, TcpCheck,
+    TlsCheck, WorkerCheck,
 };
 use crate::api::SecretKeyReference;
 
@@ -53,6 +53,7 @@ kinds! {
     storage: Storage(StorageCheck),
     platform: Platform(PlatformCheck),
     performance: Performance(PerformanceCheck),
+    logs: Logs(LogsCheck),
 }
 
 impl Check {
@@ -71,7 +72,11 @@ impl Check {
             Some(CheckKind::Storage(storage)) => storage.secrets(),
             Some(CheckKind::Performance(performance)) => performance.secrets(),
             Some(
-                CheckKind::Platform(_) | CheckKind::Tcp(_) | CheckKind::Dns(_) | CheckKind::Tls(_),
+                CheckKind::Platform(_)
+                | CheckKind::Logs(_)
+                | CheckKind::Tcp(_)
+                | CheckKind::Dns(_)
+                | CheckKind::Tls(_),
             )
             | None => Vec::new(),
         }

@@ -171,6 +171,7 @@ mod tests {
         Service {
             id: "srv-1".to_owned(),
             label: "api (srv-1)".to_owned(),
+            workspace: None,
         }
     }
 

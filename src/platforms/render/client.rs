@@ -25,6 +25,9 @@ pub(super) const PLATFORM: &str = "render";
 /// How many calls with one key are under way at a time.
 const MAX_CONCURRENT_CALLS: usize = 4;
 
+/// How many calls for logs a minute Render allows, until an answer tells.
+const LOG_CALLS: u32 = 30;
+
 /// The most pages of a list that are read.
 const MAX_PAGES: usize = 5;
 
@@ -40,6 +43,7 @@ pub(super) enum Route {
     GetDeploy,
     ListInstances,
     ListEvents,
+    ListLogs,
 }
 
 impl Route {
@@ -52,6 +56,7 @@ impl Route {
             Self::GetDeploy => "GET /services/{serviceId}/deploys/{deployId}",
             Self::ListInstances => "GET /services/{serviceId}/instances",
             Self::ListEvents => "GET /services/{serviceId}/events",
+            Self::ListLogs => "GET /logs",
         }
     }
 
@@ -62,7 +67,8 @@ impl Route {
             | Self::ListDeploys
             | Self::GetDeploy
             | Self::ListInstances
-            | Self::ListEvents => true,
+            | Self::ListEvents
+            | Self::ListLogs => true,
         }
     }
 }
@@ -126,6 +132,8 @@ pub(super) struct Client {
     authorization: Option<HeaderValue>,
     timeout: Duration,
     reads: Budget,
+    /// Render counts calls for logs by themselves.
+    logs: Budget,
     permits: Semaphore,
     metrics: PlatformMetrics,
 }
@@ -149,6 +157,7 @@ impl Client {
             authorization: authorization(api_key.expose_secret()),
             timeout: settings.timeout.get(),
             reads: Budget::default(),
+            logs: Budget::assuming(LOG_CALLS),
             permits: Semaphore::new(MAX_CONCURRENT_CALLS),
             metrics,
         }
@@ -224,7 +233,7 @@ impl Client {
             match retry::next(&failure, tries, rand::random()) {
                 Next::PauseAll(pause) => {
                     let until = Instant::now() + pause;
-                    self.reads.pause_until(until);
+                    self.budget(call.route).pause_until(until);
                     if is_last {
                         return Err(call.rate_limited(until));
                     }
@@ -249,10 +258,14 @@ impl Client {
             self.count(call, "crowded_out");
             return Err(call.unavailable(Outage::Crowded));
         };
-        let leave = self.reads.leave(deadline).await.map_err(|until| {
-            self.count(call, "held_back");
-            call.rate_limited(until)
-        })?;
+        let leave = self
+            .budget(call.route)
+            .leave(deadline)
+            .await
+            .map_err(|until| {
+                self.count(call, "held_back");
+                call.rate_limited(until)
+            })?;
         // Half of the time, so that a try which hangs leaves room for another.
         let timeout = deadline.min(Instant::now() + self.timeout / 2);
         let result = time::timeout_at(timeout, self.exchange(call, authorization, leave))
@@ -283,7 +296,9 @@ impl Client {
             render.request_id = head.request_id,
             "Render answered"
         );
-        if let Some(allowance) = head.allowance {
+        if let Some(allowance) = head.allowance
+            && call.route != Route::ListLogs
+        {
             let share = f64::from(allowance.remaining) / f64::from(allowance.limit);
             self.metrics.budget_remaining(PLATFORM, share);
         }
@@ -291,6 +306,13 @@ impl Client {
             return Err(head.failure());
         }
         Ok(serde_json::from_slice(&exchange::body(response).await?)?)
+    }
+
+    fn budget(&self, route: Route) -> &Budget {
+        match route {
+            Route::ListLogs => &self.logs,
+            _ => &self.reads,
+        }
     }
 
     fn count(&self, call: &Call<'_>, outcome: &'static str) {

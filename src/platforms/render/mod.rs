@@ -6,6 +6,7 @@
 //! | `deploys` | which deploy is live |
 //! | `rollouts` | the newest deploys, and one by its id |
 //! | `instances` | how many instances run, and which crashed |
+//! | `lines` | what a service wrote |
 //! | `circumstances`, `caveats` | what a service's settings say about bringing it back |
 //! | `changes` | the changes that are made, and what the answers to them say |
 //! | `client` | a call that reads, with its tries, within its deadline |
@@ -27,6 +28,7 @@ mod exchange;
 mod image;
 mod instances;
 mod limits;
+mod lines;
 mod outcome;
 mod retry;
 mod rollouts;
@@ -42,8 +44,8 @@ use tokio::time::Instant;
 
 use self::{client::Client, writer::Writer};
 use super::{
-    Accepted, Circumstances, Crash, LiveDeploy, MutationError, Platform, PlatformError,
-    PlatformMetrics, RenderSettings, Revision, Rollout, Service, ServiceReference,
+    Accepted, Circumstances, Crash, LineQuery, LinesRead, LiveDeploy, MutationError, Platform,
+    PlatformError, PlatformMetrics, RenderSettings, Revision, Rollout, Service, ServiceReference,
     registry::HttpClients,
 };
 
@@ -119,6 +121,14 @@ impl Platform for Render {
         most: usize,
     ) -> BoxFuture<'a, Result<Vec<Crash>, PlatformError>> {
         instances::crashes(&self.client, service, since, most).boxed()
+    }
+
+    fn lines<'a>(
+        &'a self,
+        service: &'a Service,
+        query: &'a LineQuery,
+    ) -> BoxFuture<'a, Result<LinesRead, PlatformError>> {
+        lines::read(&self.client, service, query).boxed()
     }
 
     fn stop_automatic_deploys<'a>(

@@ -127,5 +127,6 @@ fn accepted(call: &Call<'_>, service: wire::Service) -> Result<Service, Platform
     Ok(Service {
         id: service.id,
         label,
+        workspace: service.owner_id.filter(|owner| is_identifier(owner)),
     })
 }

@@ -144,6 +144,26 @@ pub(super) struct Event {
     pub(super) details: Value,
 }
 
+/// A page of lines.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Lines {
+    pub(super) has_more: Option<bool>,
+    #[serde(default, deserialize_with = "timestamp")]
+    pub(super) next_start_time: Option<Timestamp>,
+    #[serde(default, deserialize_with = "timestamp")]
+    pub(super) next_end_time: Option<Timestamp>,
+    pub(super) logs: Option<Vec<Line>>,
+}
+
+/// A line that a service wrote. It may hold anything, and is never shown.
+#[derive(Deserialize)]
+pub(super) struct Line {
+    pub(super) message: Option<String>,
+    #[serde(default, deserialize_with = "timestamp")]
+    pub(super) timestamp: Option<Timestamp>,
+}
+
 /// Where a deploy stands, by Render's word for it.
 fn phase<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Phase>, D::Error> {
     let status = Option::<String>::deserialize(deserializer)?;

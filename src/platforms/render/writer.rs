@@ -280,6 +280,7 @@ mod tests {
         let service = Service {
             id: "srv-1".to_owned(),
             label: "api (srv-1)".to_owned(),
+            workspace: None,
         };
         let change = Change {
             route: ChangeRoute::RollBack,

@@ -182,14 +182,19 @@ fn numbers() -> Vec<Row> {
     ];
     let mut rows: Vec<Row> = fields.into_iter().flat_map(no_numbers).collect();
     let tls = |port: u32, days: u32| json!({"name": "port", "tls": {"host": "127.0.0.1", "port": port, "minDaysLeft": days}});
+    let logs = |patterns: Value| json!({"name": "port", "logs": {"patterns": patterns}});
     let platform = |fields: Value| json!({"name": "port", "platform": fields});
     let grpc = |fields: Value| json!({"name": "port", "grpc": fields});
     rows.extend([
+        refuse("S20", "spec.checks[1]", logs(json!([]))).naming("spec.checks[1].logs.patterns"),
+        refuse("S20", "spec.checks[1]", logs(json!([{"name": "a", "matches": "a", "maxPerMinute": 101}])))
+            .naming("spec.checks[1].logs.patterns[0].maxPerMinute"),
+        reject("S20", "spec.checks[1]", logs(json!([{"name": "a", "matches": "a", "maxPerMinute": 1}])), "InvalidSpec", "checks[port].logs"),
         refuse("S20", "spec.checks[1]", platform(json!({"minInstances": 0})))
             .naming("spec.checks[1].platform.minInstances"),
         refuse("S20", "spec.checks[1]", platform(json!({"maxCrashes": 101})))
             .naming("spec.checks[1].platform.maxCrashes"),
-        refuse("S20", "spec.checks[1]", platform(json!({"window": "5m"}))).saying("window needs"),
+        refuse("S20", "spec.checks[1]", platform(json!({"window": "5m"}))).naming("spec.checks[1].platform").saying("window needs"),
         reject("S20", "spec.checks[1]", platform(json!({})), "InvalidSpec", "checks[port].platform"),
         refuse("S20", "spec.checks[1]", grpc(json!({"host": "a"}))).naming("spec.checks[1].grpc.port"),
         refuse("S20", "spec.checks[1]", grpc(json!({"host": "a b", "port": 1}))).naming("spec.checks[1].grpc.host"),
@@ -253,7 +258,6 @@ fn shapes() -> Vec<Row> {
     let both = json!({"external": {}, "render": {"apiKeySecretRef": {"name": "a", "key": "k"}, "services": [{"name": "api"}]}});
     let two_kinds = json!({"name": "port", "tcp": {"host": "127.0.0.1", "port": 9}, "dns": {"name": "example.com"}});
     let one_kind = "exactly one of http, tcp, dns, tls,";
-    let one_kind = "exactly one of http, tcp, dns, tls, sql, ";
     let one_target = "exactly one of render, external must be set";
     vec![
         unreadable(

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use plumbline::{
-    platforms::{PlatformError, PlatformView},
-    simulator::{Effect, NewCrash, NewService, Route, Suspender},
+    platforms::{LineQuery, PlatformError, PlatformView},
+    simulator::{Bucket, Effect, Limit, NewCrash, NewLine, NewService, Route, Suspender},
 };
 use serde_json::json;
 
@@ -104,4 +104,73 @@ async fn answers_that_no_sane_platform_gives_are_errors() {
             "{body}: {error:?}"
         );
     }
+}
+
+/// All that the newest lines of a service are asked for.
+fn newest(pattern: Option<&str>, most_pages: usize) -> LineQuery {
+    LineQuery {
+        since: Timestamp::now() - Duration::from_mins(5),
+        until: Timestamp::now(),
+        pattern: pattern.map(str::to_owned),
+        most_pages,
+    }
+}
+
+#[tokio::test]
+async fn lines_are_read_page_by_page_and_filtered_up_to_a_bound() {
+    let render = Render::start().await;
+    render.service("api");
+    let line = |message: String, r#type: &str| NewLine {
+        message,
+        r#type: Some(r#type.to_owned()),
+        ..NewLine::default()
+    };
+    let lines: Vec<NewLine> = (0..250)
+        .map(|number| line(format!("line {number}"), "app"))
+        .chain([line("line of a build".to_owned(), "build")])
+        .collect();
+    render.control().add_lines("api", &lines).unwrap();
+    let view = render.observer(&["api"]);
+    for (pattern, pages, count, is_whole) in [
+        (None, 1, 100, false),
+        (None, 2, 200, false),
+        (None, 3, 250, true),
+        (Some(r"line \d$"), 3, 10, true),
+        (Some("line"), 2, 200, false),
+    ] {
+        let before = render.control().calls_of(Route::ListLogs);
+        let read = view.lines("api", &newest(pattern, pages)).await.unwrap();
+        let told = (read.lines.len(), read.is_whole);
+        assert_eq!(told, (count, is_whole), "{pattern:?} {pages}");
+        assert!(!format!("{read:?}").contains("line 1"));
+        let calls = render.control().calls_of(Route::ListLogs) - before;
+        assert!(calls <= u64::try_from(pages).unwrap());
+    }
+    let mut later = newest(None, 1);
+    later.since = later.until;
+    assert!(view.lines("api", &later).await.unwrap().lines.is_empty());
+    render.end().await;
+}
+
+#[tokio::test]
+async fn calls_for_logs_have_a_budget_of_their_own() {
+    let render = Render::start_with_timeout(Duration::from_secs(2)).await;
+    render.service("api");
+    let view = render.observer(&["api"]);
+    let limit = Limit {
+        calls: 2,
+        window_seconds: 60,
+    };
+    render.control().set_limit(Bucket::Logs, limit).unwrap();
+    for _ in 0..2 {
+        view.lines("api", &newest(None, 1)).await.unwrap();
+    }
+    let error = view.lines("api", &newest(None, 1)).await.unwrap_err();
+    assert!(
+        matches!(error, PlatformError::RateLimited { .. }),
+        "{error:?}"
+    );
+    assert_eq!(render.control().calls_of(Route::ListLogs), 2);
+    view.live("api").await.unwrap();
+    render.end().await;
 }
