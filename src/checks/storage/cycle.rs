@@ -64,7 +64,7 @@ impl BucketCheck {
                 })
             }
         };
-        let settings = check.expect.as_ref().map(Setting::all).unwrap_or_default();
+        let settings = check.expect.map(Setting::all).unwrap_or_default();
         if !check.cycle && listing.is_none() && settings.is_empty() {
             let problem = "without cycle there must be something else to measure";
             return Err(InvalidCheck::new("storage.cycle", problem));

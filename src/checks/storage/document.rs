@@ -65,10 +65,10 @@ impl Document {
                     text.clear();
                 }
                 Event::Text(part) => {
-                    text.push_str(&part.xml_content(XmlVersion::Implicit1_0).ok()?)
+                    text.push_str(&part.xml_content(XmlVersion::Implicit1_0).ok()?);
                 }
                 Event::CData(part) => {
-                    text.push_str(&part.xml_content(XmlVersion::Implicit1_0).ok()?)
+                    text.push_str(&part.xml_content(XmlVersion::Implicit1_0).ok()?);
                 }
                 // No text that is looked at has one: it stands for itself.
                 Event::GeneralRef(_) => text.push(char::REPLACEMENT_CHARACTER),

@@ -99,7 +99,7 @@ pub(super) struct Reply {
 
 impl Reply {
     /// What an exchange brought.
-    pub(super) fn of(observation: Observation) -> Self {
+    pub(super) fn of(observation: &Observation) -> Self {
         let version = observation.headers.get("x-amz-version-id");
         let version = version.and_then(|it| it.to_str().ok());
         let is_one = |it: &&str| !it.is_empty() && *it != "null" && it.len() <= LONGEST_VERSION;

@@ -31,13 +31,13 @@ pub(super) enum Setting {
 
 impl Setting {
     /// Every setting that is expected to be something.
-    pub(super) fn all(expectation: &StorageExpectation) -> Vec<Self> {
+    pub(super) fn all(expectation: StorageExpectation) -> Vec<Self> {
         let StorageExpectation {
             versioning,
             encryption,
             public_access_blocked,
             lifecycle,
-        } = *expectation;
+        } = expectation;
         let all = [
             versioning.map(Self::Versioning),
             encryption.map(Self::Encryption),
@@ -204,11 +204,11 @@ mod tests {
     }
 
     fn block(parts: [&str; 4]) -> String {
-        let parts: String = BLOCKS
-            .iter()
-            .zip(parts)
+        let parts = BLOCKS.iter().zip(parts);
+        let parts: Vec<_> = parts
             .map(|(name, value)| format!("<{name}>{value}</{name}>"))
             .collect();
+        let parts = parts.concat();
         format!("<PublicAccessBlockConfiguration>{parts}</PublicAccessBlockConfiguration>")
     }
 

@@ -450,3 +450,17 @@ fn what_cannot_be_measured_is_refused_with_its_field() {
         assert!(!error.contains("canary"), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_server_that_stands_still_fails_and_one_that_goes_on_passes() {
+    let Some(storage) = Storage::start().await else {
+        return;
+    };
+    let probe = compile(&fields(&storage.url(), "files"), OWNER, SECRET).unwrap();
+    storage.service().signal("STOP");
+    let measured = measure_within(Duration::from_secs(1), &probe, &network().session()).await;
+    assert_says(&measured, Fail, TimedOut);
+    storage.service().signal("CONT");
+    let measured = measure(&probe, &network().session()).await;
+    assert_says(&measured, Pass, Passed);
+}

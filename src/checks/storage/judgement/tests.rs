@@ -1,10 +1,12 @@
 use super::*;
 
+#[expect(clippy::unnecessary_wraps, reason = "an answer as it is asked for")]
 fn reply(status: u16, code: &str) -> Asked {
     let body = format!("<Error><Code>{code}</Code><Message>canary</Message></Error>");
     Ok(Reply::new(status, Some(body.into_bytes())))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "an answer as it is asked for")]
 fn done(content: &str) -> Asked {
     Ok(Reply::new(200, Some(content.as_bytes().to_vec())))
 }
@@ -50,6 +52,7 @@ fn a_marker_that_comes_back_and_goes_is_a_pass() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn a_put_that_is_refused_fails_only_where_the_credentials_are_good() {
     use FindingReason::{CredentialsRefused, InvalidQuery, NoData, UnexpectedStatus};
     let denied = || reply(403, "AccessDenied");
