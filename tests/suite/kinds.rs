@@ -1,5 +1,7 @@
 //! Every kind of check against the real service: the sample of the kind ends `Validated`, its broken twin `ChecksFailed`.
 
+mod dns;
+mod http;
 mod prometheus;
 mod redis;
 
@@ -65,6 +67,7 @@ pub async fn fails(scenario: &Scenario, name: &str, spec: Value, check: &str, re
 }
 
 mod sql;
+mod tls;
 
 mod tcp {
     use serde_json::json;

@@ -12,6 +12,7 @@ mod redirects;
 mod redis;
 mod secrets;
 mod sql;
+mod steps;
 mod tls;
 mod worker;
 
