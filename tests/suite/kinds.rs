@@ -6,6 +6,8 @@ mod logs;
 mod metrics;
 mod performance;
 mod platform;
+mod dns;
+mod http;
 mod prometheus;
 mod redis;
 mod storage;
@@ -75,6 +77,7 @@ pub async fn fails(scenario: &Scenario, name: &str, spec: Value, check: &str, re
 }
 
 mod sql;
+mod tls;
 
 mod tcp {
     use serde_json::json;

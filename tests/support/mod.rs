@@ -5,6 +5,7 @@ pub mod control_plane;
 pub mod controller;
 pub mod crowd;
 pub mod description;
+pub mod documents;
 pub mod eventually;
 pub mod grpc;
 pub mod hostile;

@@ -20,6 +20,7 @@ use crate::api::{Duration, SecretKeyReference, bounds, duration::between};
 pub struct WorkerCheck {
     /// A request to the worker, as of an `http` check: when its answer is not as expected, the worker is down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "single_request")]
     pub health: Option<HttpCheck>,
     /// Where heartbeat and queue are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,6 +34,20 @@ pub struct WorkerCheck {
     /// A job of the check's own, which must be done in time. It is put into the queue unless the worker is down already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_trip: Option<WorkerRoundTrip>,
+}
+
+/// An `http` check without its steps: a worker's health is one request.
+fn single_request(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let mut schema = HttpCheck::json_schema(generator);
+    let properties = schema.get_mut("properties");
+    if let Some(properties) = properties.and_then(|it| it.as_object_mut()) {
+        properties.remove("steps");
+    }
+    let rules = schema.get_mut("x-kubernetes-validations");
+    if let Some(rules) = rules.and_then(|it| it.as_array_mut()) {
+        rules.retain(|rule| !rule.to_string().contains("self.steps"));
+    }
+    schema
 }
 
 impl WorkerCheck {

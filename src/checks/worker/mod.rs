@@ -57,6 +57,10 @@ impl WorkerProbe {
             let problem = "is needed by heartbeat and queue, and by nothing else";
             return Err(InvalidCheck::new("worker.store", problem));
         }
+        if check.health.as_ref().is_some_and(|it| !it.steps.is_empty()) {
+            let problem = "are not taken here: a worker's health is one request";
+            return Err(InvalidCheck::new("worker.health.steps", problem));
+        }
         if let Some(queue) = &check.queue {
             refuse_impossible(queue)?;
         }

@@ -17,6 +17,7 @@ mod redis;
 mod secrets;
 mod sql;
 mod storage;
+mod steps;
 mod tls;
 mod worker;
 

@@ -12,7 +12,7 @@ use hickory_resolver::proto::{
     op::{Message, MessageType, ResponseCode},
     rr::{
         Name, RData, Record, RecordType,
-        rdata::{CNAME, TXT},
+        rdata::{CNAME, MX, TXT},
     },
 };
 use tokio::{
@@ -35,6 +35,8 @@ pub enum Lookup {
     Text(Vec<String>),
     /// This other name.
     Alias(String),
+    /// This server for mail.
+    Mail(String),
     /// There is no such name.
     NoSuchName,
     /// The server has failed.
@@ -180,6 +182,10 @@ fn respond(query: &[u8], script: &Script, queries: &AtomicUsize) -> Option<Messa
             add(RData::CNAME(CNAME(
                 Name::from_ascii(format!("{other}.")).unwrap(),
             )));
+        }
+        Lookup::Mail(server) => {
+            let server = Name::from_ascii(format!("{server}.")).unwrap();
+            add(RData::MX(MX::new(10, server)));
         }
         Lookup::NoSuchName => answer.metadata.response_code = ResponseCode::NXDomain,
         Lookup::Failure => answer.metadata.response_code = ResponseCode::ServFail,
