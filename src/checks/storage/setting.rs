@@ -330,6 +330,8 @@ mod tests {
             Verdict::Fail
         );
         assert_eq!(judged(Setting::Lifecycle(false), 404, &absent), None);
+        let nothing = "<PublicAccessBlockConfiguration/>";
+        assert_eq!(judged(on, 200, nothing).unwrap().0, Verdict::Fail);
         for (status, body, verdict, reason) in [
             (
                 501,
