@@ -1,13 +1,13 @@
 //! Every kind of check against the real service: the sample of the kind ends `Validated`, its broken twin `ChecksFailed`.
 
+mod dns;
 mod external;
 mod grpc;
+mod http;
 mod logs;
 mod metrics;
 mod performance;
 mod platform;
-mod dns;
-mod http;
 mod prometheus;
 mod redis;
 mod storage;

@@ -16,8 +16,8 @@ mod redirects;
 mod redis;
 mod secrets;
 mod sql;
-mod storage;
 mod steps;
+mod storage;
 mod tls;
 mod worker;
 
