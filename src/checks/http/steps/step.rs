@@ -23,7 +23,7 @@ use crate::{
 };
 
 const MOST_CAPTURES: usize = 8;
-const MOST_HEADERS: usize = 32 + 16;
+const MOST_HEADERS: usize = 32 + 8;
 
 /// A compiled step.
 pub(super) struct Step {
