@@ -26,10 +26,10 @@ pub struct HttpStep {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 2048), regex(pattern = r"^(/[^\x00-\x20\x7F#\\]*)?$"))]
     pub path: String,
-    /// Request headers, beside those of the check; one of the same name takes its place. At most 16. A header that carries a
+    /// Request headers, beside those of the check; one of the same name takes its place. At most 8. A header that carries a
     /// secret by its nature may be written with a captured value: `Bearer ${token}`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub headers: Vec<HttpHeader>,
     /// Request body, with method `POST`, `PUT` or `PATCH` only. At most 16384 characters. With `${name}` in it, it needs a
     /// header `Content-Type` of JSON or `application/x-www-form-urlencoded`, by which values are escaped: within the quotes
