@@ -148,12 +148,11 @@ impl Course {
     async fn tidy_up(&mut self, step: &Step, session: &Session, deadline: Instant) {
         let outcome = match step.lacks(&self.values) {
             Some(name) if self.may_have_changed => Outcome::Lacking(name.to_owned()),
-            Some(_) => Outcome::NotReached,
             None if self.may_have_changed || step.needs_captured() => {
                 let (finding, _) = self.send(step, session, deadline).await;
                 Outcome::Found(finding)
             }
-            None => Outcome::NotReached,
+            Some(_) | None => Outcome::NotReached,
         };
         self.outcomes.push(outcome);
     }

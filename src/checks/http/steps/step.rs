@@ -264,6 +264,6 @@ fn form_of(content_type: &HeaderValue) -> Option<Form> {
 /// Whether a parser would take segments away for one that is a dot or two, encoded or not.
 fn leads_elsewhere(path: &str) -> bool {
     let path = path.split('?').next().unwrap_or_default();
-    let mut segments = path.split('/').map(|it| it.to_ascii_lowercase());
+    let mut segments = path.split('/').map(str::to_ascii_lowercase);
     segments.any(|it| [".", ".."].contains(&it.replace("%2e", ".").as_str()))
 }

@@ -153,7 +153,6 @@ fn is_quoted_after(text: &str, mut quoted: bool) -> bool {
 fn escaped(value: &Captured, form: Form, quoted: bool) -> String {
     let Captured { text, is_string } = value;
     match form {
-        Form::Header => text.clone(),
         Form::Urlencoded => byte_serialize(text.as_bytes()).collect(),
         Form::Address => percent_encoded(text),
         Form::Json if *is_string || quoted => {
@@ -164,7 +163,7 @@ fn escaped(value: &Captured, form: Form, quoted: bool) -> String {
                 json
             }
         }
-        Form::Json => text.clone(),
+        Form::Json | Form::Header => text.clone(),
     }
 }
 

@@ -159,6 +159,10 @@ fn what_no_chain_can_be_is_refused_with_its_field() {
             "{step}: {error}"
         );
     }
+}
+
+#[test]
+fn steps_that_do_not_go_together_are_refused_with_their_field() {
     for (check, field) in [
         ("{url: 'http://a?b=c', steps: [{name: a}]}", "http.url"),
         (
@@ -263,6 +267,7 @@ fn a_value_is_captured_as_it_is() {
 
 #[test]
 fn what_could_be_another_value_is_not_captured_and_nothing_of_it_is_shown() {
+    use FindingReason::{UnexpectedBody, UnexpectedHeader};
     let long = "canary".repeat(200);
     let body = json!({
         "empty": "", "null": null, "list": ["canary"], "object": {"canary": 1}, "half": 1.5, "long": long, "id": "canary",
@@ -271,7 +276,6 @@ fn what_could_be_another_value_is_not_captured_and_nothing_of_it_is_shown() {
         "{{\"large\": 18446744073709551616, {}",
         &body.to_string()[1..]
     );
-    use FindingReason::{UnexpectedBody, UnexpectedHeader};
     for (capture, reason) in [
         ("json: $.missing", UnexpectedBody),
         ("json: '$.*'", UnexpectedBody),
