@@ -116,7 +116,7 @@ impl GrpcServer {
     }
 }
 
-#[expect(
+#[allow(
     clippy::result_large_err,
     reason = "tonic's own type of an interceptor"
 )]

@@ -79,7 +79,7 @@ mod tests {
 
     use super::*;
 
-    fn read(event: Value) -> Option<Crash> {
+    fn read(event: &Value) -> Option<Crash> {
         let item = serde_json::from_value(json!({"event": event, "cursor": "c"})).unwrap();
         crash(&item, "2026-03-01T12:00:00Z".parse().unwrap())
     }
@@ -110,7 +110,7 @@ mod tests {
             (json!({}), None),
             (Value::Null, None),
         ] {
-            let crash = read(event.clone());
+            let crash = read(&event.clone());
             assert_eq!(crash.map(|it| it.out_of_memory), out_of_memory, "{event}");
         }
     }
