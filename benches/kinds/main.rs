@@ -105,7 +105,8 @@ async fn measure() -> Result<(), Broken> {
 
 async fn measure_redis(table: &mut Table) -> Result<(), Broken> {
     let server = redis::Redis::start(&[]).await.ok_or("no redis-server")?;
-    let check = format!("{{name: a, redis: {{{}}}}}", server.fields());
+    let fields = server.fields().trim_end().replace('\n', ", ");
+    let check = format!("{{name: a, redis: {{{fields}}}}}");
     let port = server.port();
     let opened = || async { server.ask::<String>(&["INFO", "stats"]).await };
     let before = counted(&opened().await)?;

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::{
+    eventually::eventually,
     hostile::{Behaviour, Server},
     services::Service,
 };
@@ -46,7 +47,21 @@ impl Prometheus {
                 format!("--web.listen-address=127.0.0.1:{port}"),
             ]
         })?;
-        Some(Self { service, exporter })
+        let server = Self { service, exporter };
+        eventually("Prometheus to be ready", || server.ready()).await;
+        Some(server)
+    }
+
+    /// It answers 503 until it has read what it has stored.
+    async fn ready(&self) -> Result<(), String> {
+        let request = reqwest::Client::new()
+            .get(format!("{}/-/ready", self.url()))
+            .basic_auth(USER, Some(PASSWORD));
+        match request.send().await {
+            Ok(answer) if answer.status().is_success() => Ok(()),
+            Ok(answer) => Err(answer.status().to_string()),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// Its address.
