@@ -54,6 +54,8 @@ impl Prometheus {
 
     /// It answers 503 until it has read what it has stored.
     async fn ready(&self) -> Result<(), String> {
+        // The second installation would fail, and which test is first is not known.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let request = reqwest::Client::new()
             .get(format!("{}/-/ready", self.url()))
             .basic_auth(USER, Some(PASSWORD));
