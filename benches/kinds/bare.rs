@@ -26,7 +26,10 @@ pub async fn tcp(address: SocketAddr) -> Result<(), Broken> {
 
 /// Login and a sign of life.
 pub async fn redis(port: u16) -> Result<(), Broken> {
-    let client = ::redis::Client::open(format!("redis://:{}@127.0.0.1:{port}/", redis::PASSWORD))?;
+    let client = ::redis::Client::open(format!(
+        "redis://plumbline:{}@127.0.0.1:{port}/",
+        redis::PASSWORD
+    ))?;
     let mut connection = client.get_multiplexed_async_connection().await?;
     let answer: String = ::redis::cmd("PING").query_async(&mut connection).await?;
     held(answer == "PONG")

@@ -171,8 +171,13 @@ where
     Done: Future<Output = Result<(), Broken>>,
 {
     let check: api::Check = serde_yaml::from_str(check)?;
-    let secret =
-        |_: &api::SecretKeyReference| Some(SecretString::from(support::postgres::PASSWORD));
+    let secret = |reference: &api::SecretKeyReference| {
+        let password = match reference.name.as_str() {
+            "cache" => redis::PASSWORD,
+            _ => postgres::PASSWORD,
+        };
+        Some(SecretString::from(password))
+    };
     let probe = compile(&check, &secret, None)?;
     let network = Network::new(&NetworkSettings::everything_allowed(), Vec::new())?;
     let ours = || measured(probe.as_ref(), &network);
