@@ -3,8 +3,6 @@
 mod answer;
 mod preset;
 
-use std::fmt;
-
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -30,6 +28,7 @@ use crate::api::{ExternalCheck, ExternalPreset};
 const URL: &str = "external.url";
 
 /// Asks a service one thing, and judges its answer.
+#[derive(Debug)]
 pub struct ExternalProbe {
     preset: &'static Preset,
     request: RequestTemplate,
@@ -100,15 +99,6 @@ impl Probe for ExternalProbe {
 
     fn targets(&self) -> Vec<&Target> {
         vec![self.request.target()]
-    }
-}
-
-impl fmt::Debug for ExternalProbe {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("ExternalProbe")
-            .field("host", &self.host())
-            .finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,7 @@
 //! The request that a check sends, compiled once.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
@@ -57,6 +59,16 @@ pub(in crate::checks) struct RequestTemplate {
     body: Bytes,
     /// Whether it may be sent twice.
     repeatable: bool,
+}
+
+/// Shows where it is sent to: path, query, headers and body are nobody else's to see.
+impl fmt::Debug for RequestTemplate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("RequestTemplate")
+            .field("target", &self.target.as_str())
+            .finish_non_exhaustive()
+    }
 }
 
 impl RequestTemplate {

@@ -34,12 +34,14 @@ pub(super) struct Answer<'a> {
 }
 
 /// A compiled check.
+#[derive(Debug)]
 pub(super) struct Expectation {
     required: Vec<Required>,
     longest: Option<api::Duration>,
     age_of: Option<Selector>,
 }
 
+#[derive(Debug)]
 struct Required {
     selector: Selector,
     values: Values,
@@ -47,6 +49,7 @@ struct Required {
 }
 
 /// What the values must be.
+#[derive(Debug)]
 enum Values {
     Anything,
     Compared(Threshold),
@@ -54,6 +57,7 @@ enum Values {
     Within(api::Duration, SeriesMatch),
 }
 
+#[derive(Debug)]
 struct Selector {
     name: String,
     labels: Vec<(String, String)>,

@@ -3,8 +3,6 @@
 mod exposition;
 mod judgement;
 
-use std::fmt;
-
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, header};
@@ -30,6 +28,7 @@ const ACCEPT: &str =
     "text/plain;version=0.0.4, application/openmetrics-text;version=1.0.0;q=0.8, */*;q=0.1";
 
 /// Reads metrics, and judges them.
+#[derive(Debug)]
 pub struct MetricsProbe {
     request: RequestTemplate,
     /// Whether credentials are sent along.
@@ -102,14 +101,5 @@ impl Probe for MetricsProbe {
 
     fn targets(&self) -> Vec<&Target> {
         vec![self.request.target()]
-    }
-}
-
-impl fmt::Debug for MetricsProbe {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("MetricsProbe")
-            .field("host", &self.host())
-            .finish_non_exhaustive()
     }
 }

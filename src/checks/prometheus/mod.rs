@@ -3,8 +3,6 @@
 mod age;
 mod result;
 
-use std::fmt;
-
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -32,6 +30,7 @@ use crate::api::{self, PrometheusCheck};
 const LONGEST_QUERY: usize = 4096 * 4;
 
 /// Sends a query, and judges its result.
+#[derive(Debug)]
 pub struct PrometheusProbe {
     query: RequestTemplate,
     /// The same, asked for the times of its samples.
@@ -136,15 +135,6 @@ impl Probe for PrometheusProbe {
 
     fn targets(&self) -> Vec<&Target> {
         vec![self.query.target()]
-    }
-}
-
-impl fmt::Debug for PrometheusProbe {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("PrometheusProbe")
-            .field("host", &self.host())
-            .finish_non_exhaustive()
     }
 }
 

@@ -172,9 +172,10 @@ async fn a_refused_connection_fails_an_http_check() {
     let port = server.port();
     drop(server);
     // The listener is gone once its task has ended.
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually("the listener is gone", || {
+        std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
+    })
+    .await;
     let measured = check(&format!("url: {url}")).await;
     assert_eq!(
         says(&measured),
