@@ -8,6 +8,7 @@ pub mod description;
 pub mod eventually;
 pub mod hostile;
 pub mod intercept;
+pub mod jobs;
 pub mod mariadb;
 pub mod postgres;
 pub mod prometheus;

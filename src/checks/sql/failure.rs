@@ -14,17 +14,19 @@ use crate::checks::{
 
 /// How far a check had come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(in crate::checks) enum Stage {
     /// The server had not let it in.
     Authenticate,
     /// It had asked one of the questions that it always asks.
     Look,
     /// It had asked the author's own question.
     Question,
+    /// It had asked for a change of the author's own.
+    Change,
 }
 
 /// What a check says of an error of a server at `target`. The server's own words stay out: they may hold anything.
-pub(super) fn finding(error: Error, target: &Target, stage: Stage) -> Finding {
+pub(in crate::checks) fn finding(error: Error, target: &Target, stage: Stage) -> Finding {
     match error {
         Error::Io(error) => DialError {
             target: target.clone(),
@@ -83,6 +85,7 @@ fn of_state(code: &str, target: &Target, stage: Stage) -> Finding {
         Stage::Authenticate => "the login",
         Stage::Look => "a look at the catalog",
         Stage::Question => "the query",
+        Stage::Change => "the statement",
     };
     let fail = |reason, says: &str| Finding::fail(reason, format!("{target} {says}"));
     match code {
@@ -109,7 +112,7 @@ fn of_state(code: &str, target: &Target, stage: Stage) -> Finding {
             FindingReason::TimedOut,
             &format!("kept {what} waiting for a lock until the timeout"),
         ),
-        "25006" => Finding::unknown(
+        "25006" if stage != Stage::Change => Finding::unknown(
             FindingReason::NoData,
             "the query tries to write, which no check may".to_owned(),
         ),
@@ -118,9 +121,9 @@ fn of_state(code: &str, target: &Target, stage: Stage) -> Finding {
             FindingReason::UnexpectedValue,
             format!("{what} names something that {target} does not have (SQLSTATE {code})"),
         ),
-        _ if stage == Stage::Question => Finding::unknown(
+        _ if matches!(stage, Stage::Question | Stage::Change) => Finding::unknown(
             FindingReason::NoData,
-            format!("{target} does not answer the query (SQLSTATE {code})"),
+            format!("{target} does not answer {what} (SQLSTATE {code})"),
         ),
         _ => Finding::fail(
             FindingReason::UnexpectedValue,

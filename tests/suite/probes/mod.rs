@@ -15,6 +15,7 @@ mod secrets;
 mod sql;
 mod tls;
 mod worker;
+mod worker_sql;
 
 use std::time::Duration;
 
