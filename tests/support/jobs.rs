@@ -1,10 +1,10 @@
-//! A table of jobs in PostgreSQL, and a small worker.
+//! Small workers: over a table of jobs in PostgreSQL, and over a list in Redis.
 
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::postgres::Postgres;
+use super::{postgres::Postgres, redis::Redis};
 
 /// The tables, and what the role `plumbline` may do there.
 pub const SCHEMA: &str = "
@@ -26,4 +26,36 @@ pub async fn work(server: &Postgres) -> JoinHandle<()> {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     })
+}
+
+/// Says that it lives, takes jobs, and says of each that it is done; ends when it is aborted.
+pub async fn take_from_list(redis: &Redis) -> JoinHandle<()> {
+    let client = redis::Client::open(format!("redis://127.0.0.1:{}", redis.port())).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    beat(redis).await;
+    tokio::spawn(async move {
+        loop {
+            let job: Option<String> = redis::cmd("RPOP")
+                .arg("jobs")
+                .query_async(&mut connection)
+                .await
+                .unwrap();
+            let Some(job) = job else {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            };
+            let job: serde_json::Value = serde_json::from_str(&job).unwrap();
+            if let Some(id) = job["id"].as_str() {
+                let mut done = redis::cmd("SET");
+                done.arg(format!("done:{id}")).arg("1").arg("EX").arg("60");
+                done.query_async::<()>(&mut connection).await.unwrap();
+            }
+        }
+    })
+}
+
+/// Leaves a sign of life.
+pub async fn beat(redis: &Redis) {
+    let time: Vec<String> = redis.ask(&["TIME"]).await;
+    redis.ask::<()>(&["SET", "beat", &time[0]]).await;
 }

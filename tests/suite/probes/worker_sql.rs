@@ -188,7 +188,7 @@ async fn looks_cannot_write_and_refusals_are_told_as_by_the_kind_sql() {
     for (query, verdict, reason) in [
         ("SELECT forget()", Verdict::Unknown, FindingReason::NoData),
         (
-            "SELECT syntax error",
+            "SELECT syntax error here",
             Verdict::Unknown,
             FindingReason::NoData,
         ),
