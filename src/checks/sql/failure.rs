@@ -14,7 +14,7 @@ use crate::checks::{
 
 /// How far a check had come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::checks) enum Stage {
+pub(super) enum Stage {
     /// The server had not let it in.
     Authenticate,
     /// It had asked one of the questions that it always asks.
@@ -26,7 +26,7 @@ pub(in crate::checks) enum Stage {
 }
 
 /// What a check says of an error of a server at `target`. The server's own words stay out: they may hold anything.
-pub(in crate::checks) fn finding(error: Error, target: &Target, stage: Stage) -> Finding {
+pub(super) fn finding(error: Error, target: &Target, stage: Stage) -> Finding {
     match error {
         Error::Io(error) => DialError {
             target: target.clone(),

@@ -2,7 +2,7 @@
 
 mod conversation;
 pub(super) mod expectation;
-pub(super) mod failure;
+mod failure;
 mod frames;
 mod migration;
 mod mysql;

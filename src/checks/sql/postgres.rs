@@ -1,17 +1,19 @@
 //! PostgreSQL, and what speaks its protocol.
 
-pub(in crate::checks) mod ask;
+mod ask;
+pub(in crate::checks) mod talk;
 
 use std::path::Path;
 
 use rustls::pki_types::ServerName;
 use secrecy::ExposeSecret;
-use sqlx::{ConnectOptions, Connection as _, PgConnection, postgres::PgConnectOptions};
+use sqlx::{ConnectOptions, Connection as _, postgres::PgConnectOptions};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     time::{Instant, timeout_at},
 };
 
+use self::talk::Talk;
 use super::{
     conversation::Line,
     expectation::Expectation,
@@ -46,15 +48,11 @@ pub(in crate::checks) trait Conversation: Send {
     type Seen: Send;
 
     /// Holds it.
-    fn hold(
-        self,
-        connection: &mut PgConnection,
-    ) -> impl Future<Output = Result<Self::Seen, Finding>> + Send;
+    fn hold(self, talk: &mut Talk<'_>) -> impl Future<Output = Result<Self::Seen, Finding>> + Send;
 }
 
 /// The questions of an `sql` check.
 struct Questions<'a> {
-    target: &'a Target,
     expectation: &'a Expectation,
     deadline: Instant,
 }
@@ -62,8 +60,14 @@ struct Questions<'a> {
 impl Conversation for Questions<'_> {
     type Seen = Observation;
 
-    async fn hold(self, connection: &mut PgConnection) -> Result<Observation, Finding> {
-        ask::everything(connection, self.target, self.expectation, self.deadline).await
+    async fn hold(self, talk: &mut Talk<'_>) -> Result<Observation, Finding> {
+        ask::everything(
+            talk.connection,
+            talk.target,
+            self.expectation,
+            self.deadline,
+        )
+        .await
     }
 }
 
@@ -76,7 +80,6 @@ pub(super) async fn observe(
     times: &Times,
 ) -> Result<Observation, Finding> {
     let questions = Questions {
-        target: &server.target,
         expectation,
         deadline: progress.deadline(),
     };
@@ -183,7 +186,11 @@ async fn converse<Held: Conversation>(
         .map_err(|error| finding(error, target, Stage::Authenticate))?;
     times.authenticated(begun.elapsed());
     let begun = Instant::now();
-    let seen = conversation.hold(&mut connection).await?;
+    let mut talk = Talk {
+        connection: &mut connection,
+        target,
+    };
+    let seen = conversation.hold(&mut talk).await?;
     times.queried(begun.elapsed());
     // All is known; a server that minds how it ends changes nothing.
     let _ = connection.close().await;

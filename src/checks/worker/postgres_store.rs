@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::{Error, PgConnection};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -19,19 +18,13 @@ use crate::{
         net::{Target, dial::Dialer, progress::Progress},
         sql::{
             expectation::reading,
-            failure::{Stage, finding},
             observation::Times,
-            postgres::{self, Conversation, ask},
+            postgres::{self, Conversation, talk::Talk},
             server::Server,
         },
         verdict::Finding,
     },
 };
-
-/// Times are written with their offset, whatever the server's settings.
-const WRITE_TIMES: &str = "SET LOCAL datestyle = 'ISO'; SET LOCAL timezone = 'UTC'";
-
-const NOW: &str = "SELECT (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint";
 
 /// Pause between two looks for the answer.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -99,11 +92,41 @@ impl Query {
         })
     }
 
-    /// What is said of an error in it.
-    fn fault(&self, error: Error, target: &Target, stage: Stage) -> Finding {
-        let mut finding = finding(error, target, stage);
+    /// `finding` of what came of it, with the field.
+    fn named(&self, mut finding: Finding) -> Finding {
         finding.message = format!("{}: {}", self.field, finding.message);
         finding
+    }
+
+    /// The answer, inside a transaction that reads.
+    async fn read(&self, talk: &mut Talk<'_>) -> Result<Option<String>, Finding> {
+        let answer = talk.read(&self.statement, None).await;
+        answer.map_err(|finding| self.named(finding))
+    }
+
+    /// Runs it, with the mark.
+    async fn change(
+        &self,
+        talk: &mut Talk<'_>,
+        marker: &str,
+        deadline: Instant,
+    ) -> Result<(), Finding> {
+        let changed = talk.change(&self.statement, marker, deadline).await;
+        changed.map_err(|finding| self.named(finding))
+    }
+
+    /// Whether a question about the mark is answered with yes.
+    async fn holds(
+        &self,
+        talk: &mut Talk<'_>,
+        marker: &str,
+        deadline: Instant,
+    ) -> Result<bool, Finding> {
+        talk.begin(deadline).await?;
+        let answer = talk.read(&self.statement, Some(marker)).await;
+        let answer = answer.map_err(|finding| self.named(finding))?;
+        talk.end().await?;
+        Ok(answer.is_some_and(|text| !matches!(text.as_str(), "false" | "0")))
     }
 }
 
@@ -159,57 +182,34 @@ impl PostgresStore {
     }
 
     /// Looks once, in a transaction of its own that cannot write.
-    async fn look(
-        &self,
-        connection: &mut PgConnection,
-        deadline: Instant,
-    ) -> Result<Look, Finding> {
-        let began = async {
-            ask::begin(connection, deadline).await?;
-            sqlx::raw_sql(WRITE_TIMES).execute(&mut *connection).await?;
-            ask::first(connection, NOW, None).await
-        };
-        let now = began
-            .await
-            .map_err(|error| finding(error, self.target(), Stage::Look))?;
-        let now = now.flatten().and_then(|now| now.parse().ok()).unwrap_or(0);
+    async fn look(&self, talk: &mut Talk<'_>, deadline: Instant) -> Result<Look, Finding> {
+        talk.begin(deadline).await?;
+        let now = talk.now().await?;
         let mut look = Look::default();
         if let Some(query) = &self.heartbeat {
-            let time = self.read(connection, query).await?;
+            let time = query.read(talk).await?;
             look.heartbeat = Some(time.map_or(Heartbeat::Missing, |it| {
                 Heartbeat::At(Moment::read(&it, now))
             }));
         }
         if let Some(query) = &self.depth {
             let mut backlog = Backlog {
-                depth: number(self.read(connection, query).await?),
+                depth: number(query.read(talk).await?),
                 ..Backlog::default()
             };
             if let Some(query) = &self.oldest {
-                look.front = self.read(connection, query).await?;
+                look.front = query.read(talk).await?;
                 let front = look.front.as_ref();
                 backlog.oldest = front.map(|it| Moment::read(it, now));
             }
             if let Some(query) = &self.dead_letters {
-                let count = number(self.read(connection, query).await?);
+                let count = number(query.read(talk).await?);
                 backlog.dead_letters = Some(count.ok_or_else(|| no_number(query))?);
             }
             look.queue = Some(backlog);
         }
-        end(connection, "ROLLBACK")
-            .await
-            .map_err(|error| finding(error, self.target(), Stage::Look))?;
+        talk.end().await?;
         Ok(look)
-    }
-
-    async fn read(
-        &self,
-        connection: &mut PgConnection,
-        query: &Query,
-    ) -> Result<Option<String>, Finding> {
-        let answer = ask::first(connection, &query.statement, None).await;
-        let answer = answer.map_err(|error| query.fault(error, self.target(), Stage::Question));
-        answer.map(Option::flatten)
     }
 }
 
@@ -220,10 +220,6 @@ fn number(text: Option<String>) -> Option<u64> {
 fn no_number(query: &Query) -> Finding {
     use crate::checks::verdict::FindingReason::NoData;
     Finding::unknown(NoData, format!("{} gives no count", query.field))
-}
-
-async fn end(connection: &mut PgConnection, how: &'static str) -> Result<(), Error> {
-    sqlx::raw_sql(how).execute(connection).await.map(drop)
 }
 
 /// One run's talk with the server.
@@ -237,9 +233,9 @@ struct Visit<'a> {
 impl Conversation for Visit<'_> {
     type Seen = ();
 
-    async fn hold(self, connection: &mut PgConnection) -> Result<(), Finding> {
+    async fn hold(self, talk: &mut Talk<'_>) -> Result<(), Finding> {
         let (store, observation, deadline) = (self.store, self.observation, self.deadline);
-        let first = store.look(connection, deadline).await?;
+        let first = store.look(talk, deadline).await?;
         observation.heartbeat = first.heartbeat;
         observation.queue.clone_from(&first.queue);
         if let (Some(queue), Some(backlog)) = (&self.thresholds.queue, &mut observation.queue)
@@ -247,7 +243,7 @@ impl Conversation for Visit<'_> {
             && Instant::now() + 2 * BETWEEN_LOOKS < deadline
         {
             sleep(BETWEEN_LOOKS).await;
-            let second = store.look(connection, deadline).await?;
+            let second = store.look(talk, deadline).await?;
             let depth = |look: &Look| look.queue.as_ref().and_then(|it| it.depth);
             let fewer = depth(&second) < depth(&first);
             backlog.moved = Some(first.front != second.front || fewer);
@@ -256,8 +252,7 @@ impl Conversation for Visit<'_> {
         if let Some(trip) = &store.trip
             && self.thresholds.down(observation).is_none()
         {
-            trip.run(connection, store.target(), deadline, observation)
-                .await?;
+            trip.run(talk, deadline, observation).await?;
         }
         Ok(())
     }
@@ -279,8 +274,7 @@ impl SqlTrip {
     /// Puts a job in, waits until it is done, and takes it away, however it ended.
     async fn run(
         &self,
-        connection: &mut PgConnection,
-        target: &Target,
+        talk: &mut Talk<'_>,
         deadline: Instant,
         observation: &mut Observation,
     ) -> Result<(), Finding> {
@@ -292,9 +286,9 @@ impl SqlTrip {
             return Ok(());
         }
         let marker = mark();
-        change(connection, &self.enqueue, &marker, target, until).await?;
-        let done = self.wait(connection, &marker, target, until).await;
-        let tidied = self.tidy_up(connection, &marker, target, deadline).await;
+        self.enqueue.change(talk, &marker, until).await?;
+        let done = self.wait(talk, &marker, until).await;
+        let tidied = self.tidy_up(talk, &marker, deadline).await;
         observation.left_behind = tidied.err();
         observation.trip = Some(match done? {
             Some(moment) => Trip::Done(moment - began),
@@ -306,15 +300,14 @@ impl SqlTrip {
 
     async fn wait(
         &self,
-        connection: &mut PgConnection,
+        talk: &mut Talk<'_>,
         marker: &str,
-        target: &Target,
         until: Instant,
     ) -> Result<Option<Instant>, Finding> {
         loop {
             // A look that has begun in time may end, within half of what is kept for tidying up.
             let latest = until + FOR_TIDYING / 2;
-            if holds(connection, &self.done, marker, target, latest).await? {
+            if self.done.holds(talk, marker, latest).await? {
                 return Ok(Some(Instant::now()));
             }
             if Instant::now() + PAUSE > until {
@@ -327,19 +320,16 @@ impl SqlTrip {
     /// The error says what is left.
     async fn tidy_up(
         &self,
-        connection: &mut PgConnection,
+        talk: &mut Talk<'_>,
         marker: &str,
-        target: &Target,
         deadline: Instant,
     ) -> Result<(), String> {
         // A look that failed has left its transaction open, or broken.
         let tidied = async {
-            end(connection, "ROLLBACK")
-                .await
-                .map_err(|error| self.cleanup.fault(error, target, Stage::Change))?;
-            change(connection, &self.cleanup, marker, target, deadline).await?;
+            talk.end().await?;
+            self.cleanup.change(talk, marker, deadline).await?;
             match &self.left {
-                Some(left) => holds(connection, left, marker, target, deadline).await,
+                Some(left) => left.holds(talk, marker, deadline).await,
                 None => Ok(false),
             }
         };
@@ -354,45 +344,4 @@ impl SqlTrip {
             }
         }
     }
-}
-
-/// Runs a statement that may write, alone in a transaction: so that its timeout is no setting of the session, which a pooler
-/// would hand to somebody else.
-async fn change(
-    connection: &mut PgConnection,
-    query: &Query,
-    marker: &str,
-    target: &Target,
-    deadline: Instant,
-) -> Result<(), Finding> {
-    let changed = async {
-        ask::begin_as(connection, "READ WRITE", deadline).await?;
-        ask::execute(connection, &query.statement, marker).await?;
-        end(connection, "COMMIT").await
-    };
-    let changed = changed.await;
-    if changed.is_err() {
-        // What it says changes nothing: the statement's own error is told.
-        let _ = end(connection, "ROLLBACK").await;
-    }
-    changed.map_err(|error| query.fault(error, target, Stage::Change))
-}
-
-/// Whether a question about the mark is answered with yes.
-async fn holds(
-    connection: &mut PgConnection,
-    query: &Query,
-    marker: &str,
-    target: &Target,
-    deadline: Instant,
-) -> Result<bool, Finding> {
-    let answered = async {
-        ask::begin(connection, deadline).await?;
-        let answer = ask::first(connection, &query.statement, Some(marker)).await?;
-        end(connection, "ROLLBACK").await?;
-        Ok(answer.flatten())
-    };
-    let answer = answered.await;
-    let answer = answer.map_err(|error| query.fault(error, target, Stage::Question))?;
-    Ok(answer.is_some_and(|text| !matches!(text.as_str(), "false" | "0")))
 }

@@ -110,15 +110,12 @@ async fn look(
 }
 
 /// The transaction has a snapshot when this is done: from then on the server refuses to make it one that writes.
-pub(in crate::checks) async fn begin(
-    connection: &mut PgConnection,
-    deadline: Instant,
-) -> Result<(), Error> {
+pub(super) async fn begin(connection: &mut PgConnection, deadline: Instant) -> Result<(), Error> {
     begin_as(connection, "READ ONLY", deadline).await
 }
 
 /// Begins a transaction of this `mode`, in which nothing takes longer than until `deadline`.
-pub(in crate::checks) async fn begin_as(
+pub(super) async fn begin_as(
     connection: &mut PgConnection,
     mode: &'static str,
     deadline: Instant,
@@ -225,7 +222,7 @@ async fn answer(connection: &mut PgConnection, question: &Question) -> Result<An
 
 /// The first column of the first row as a text, whatever its type; `None` without a row. One statement, prepared: the server
 /// takes no second one with it. `bound` is what `$1` stands for.
-pub(in crate::checks) async fn first(
+pub(super) async fn first(
     connection: &mut PgConnection,
     statement: &str,
     bound: Option<&str>,
@@ -249,7 +246,7 @@ fn unnamed(statement: &'static str) -> Query<'static, Postgres, sqlx::postgres::
 }
 
 /// Runs one statement, whatever it gives. `bound` is what `$1` stands for.
-pub(in crate::checks) async fn execute(
+pub(super) async fn execute(
     connection: &mut PgConnection,
     statement: &str,
     bound: &str,
