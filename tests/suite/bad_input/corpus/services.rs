@@ -68,8 +68,10 @@ fn workers() -> Vec<Row> {
     both["worker"]["store"] = json!({"redis": {"host": "a"}});
     vec![
         refuse("S33", CHECK, of(json!({})))
+            .naming("spec.checks[1].worker.postgres")
             .saying("at least one of heartbeat, queue, roundTrip must be set"),
-        refuse("S33", CHECK, both).saying("postgres excludes store"),
+        refuse("S33", CHECK, both).naming("spec.checks[1].worker")
+            .saying("postgres excludes store"),
         refuse(
             "S33",
             CHECK,
@@ -81,7 +83,8 @@ fn workers() -> Vec<Row> {
             CHECK,
             of(json!({"queue": {"depthQuery": "SELECT 1", "maxAge": "1m"}})),
         )
-        .saying("maxAge needs oldestQuery"),
+        .naming("spec.checks[1].worker.postgres.queue")
+            .saying("maxAge needs oldestQuery"),
         refuse(
             "S33",
             CHECK,
