@@ -78,6 +78,7 @@ pub async fn fails(scenario: &Scenario, name: &str, spec: Value, check: &str, re
 
 mod sql;
 mod tls;
+mod worker;
 
 mod tcp {
     use serde_json::json;

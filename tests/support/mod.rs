@@ -10,6 +10,7 @@ pub mod eventually;
 pub mod grpc;
 pub mod hostile;
 pub mod intercept;
+pub mod jobs;
 pub mod mariadb;
 pub mod postgres;
 pub mod prometheus;

@@ -89,6 +89,45 @@ impl SqlCheck {
     }
 }
 
+/// Where a server of PostgreSQL is, and as whom a check logs in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SqlServer {
+    /// Host name or IP address.
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[^\x00-\x20\x7F/?#\\@\[\]]+$")
+    )]
+    pub host: String,
+    /// Port, 1 to 65535. Default 5432.
+    #[serde(default = "default_port")]
+    #[schemars(schema_with = "bounds::port")]
+    pub port: u16,
+    /// Name of the database.
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[^\x00-\x1F\x7F]+$"))]
+    pub database: String,
+    /// Role to log in as.
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[^\x00-\x1F\x7F]+$"))]
+    pub user: String,
+    /// Where its password is. Default: none is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<SecretValueSource>,
+    /// How the connection is protected. Default `VerifyFull`.
+    #[serde(default)]
+    pub tls: SqlTls,
+}
+
+impl SqlServer {
+    /// Every key of a Secret that it refers to.
+    pub(super) fn secrets(&self) -> Vec<&SecretKeyReference> {
+        self.password.iter().map(|it| &it.secret_key_ref).collect()
+    }
+}
+
+const fn default_port() -> u16 {
+    5432
+}
+
 /// Kinds of databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -118,6 +157,9 @@ pub enum SqlTls {
     VerifyFull,
 }
 
+/// How a statement begins that reads.
+pub(super) const READS: &str = r"^\s*([Ss][Ee][Ll][Ee][Cc][Tt]|[Ww][Ii][Tt][Hh]|[Vv][Aa][Ll][Uu][Ee][Ss]|[Tt][Aa][Bb][Ll][Ee])[^0-9A-Za-z_]";
+
 /// A question, and what its answer must be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -129,7 +171,7 @@ pub struct SqlQuery {
     #[schemars(
         length(min = 1, max = 4096),
         regex(
-            pattern = r"^\s*([Ss][Ee][Ll][Ee][Cc][Tt]|[Ww][Ii][Tt][Hh]|[Vv][Aa][Ll][Uu][Ee][Ss]|[Tt][Aa][Bb][Ll][Ee])[^0-9A-Za-z_]"
+            pattern = READS
         )
     )]
     pub statement: String,

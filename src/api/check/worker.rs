@@ -1,5 +1,7 @@
 //! The fields of a `worker` check.
 
+mod postgres;
+
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,12 +9,18 @@ use serde::{Deserialize, Serialize};
 use super::{http::HttpCheck, redis::RedisServer};
 use crate::api::{Duration, SecretKeyReference, bounds, duration::between};
 
+pub use self::postgres::{
+    WorkerPostgres, WorkerSqlDeadLetters, WorkerSqlHeartbeat, WorkerSqlQueue, WorkerSqlRoundTrip,
+};
+
 /// What works off a queue: whether it is down, up but processes nothing, behind, or has nothing to do. At least one of
-/// `health`, `heartbeat`, `queue` is set.
+/// `health`, `heartbeat`, `queue`, `postgres` is set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.health) || has(self.heartbeat) || has(self.queue)")
-    .message("at least one of health, heartbeat, queue must be set"))]
+#[x_kube(validation = Rule::new("has(self.health) || has(self.heartbeat) || has(self.queue) || has(self.postgres)")
+    .message("at least one of health, heartbeat, queue, postgres must be set"))]
+#[x_kube(validation = Rule::new("!has(self.postgres) || !(has(self.store) || has(self.heartbeat) || has(self.queue) || has(self.roundTrip))")
+    .message("postgres excludes store, heartbeat, queue and roundTrip beside it"))]
 #[x_kube(validation = Rule::new("has(self.store) == (has(self.heartbeat) || has(self.queue))")
     .message("heartbeat and queue need a store, and nothing else does"))]
 #[x_kube(validation = Rule::new("!has(self.roundTrip) || has(self.queue)")
@@ -34,6 +42,10 @@ pub struct WorkerCheck {
     /// A job of the check's own, which must be done in time. It is put into the queue unless the worker is down already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_trip: Option<WorkerRoundTrip>,
+    /// A PostgreSQL server that keeps heartbeat and queue, in place of `store`: what is looked at there is said in SQL, so that
+    /// any table of jobs will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postgres: Option<WorkerPostgres>,
 }
 
 /// An `http` check without its steps: a worker's health is one request.
@@ -55,7 +67,9 @@ impl WorkerCheck {
     pub(super) fn secrets(&self) -> Vec<&SecretKeyReference> {
         let health = self.health.iter().flat_map(HttpCheck::secrets);
         let redis = self.store.iter().filter_map(|store| store.redis.as_ref());
-        health.chain(redis.flat_map(RedisServer::secrets)).collect()
+        let postgres = self.postgres.iter().flat_map(|it| it.server.secrets());
+        let redis = redis.flat_map(RedisServer::secrets);
+        health.chain(redis).chain(postgres).collect()
     }
 }
 

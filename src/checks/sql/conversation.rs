@@ -4,10 +4,7 @@ use std::path::Path;
 
 use tokio::time::timeout_at;
 
-use super::{
-    observation::{Observation, Times},
-    server::Server,
-};
+use super::{observation::Times, server::Server};
 use crate::checks::{
     net::{
         Connection, Target,
@@ -27,15 +24,15 @@ pub(super) struct Line<'a> {
 
 impl Line<'_> {
     /// What `converse` sees, which connects to the address that it is given, with `suffix` behind it.
-    pub(super) async fn hold<Conversation>(
+    pub(super) async fn hold<Conversation, Seen>(
         self,
         connection: Connection,
         suffix: &str,
         watch: impl Watch,
         converse: impl FnOnce(&Path) -> Conversation,
-    ) -> Result<Observation, Finding>
+    ) -> Result<Seen, Finding>
     where
-        Conversation: Future<Output = Result<Observation, Finding>> + Send,
+        Conversation: Future<Output = Result<Seen, Finding>> + Send,
     {
         let target = &self.server.target;
         let relay = Relay::new(connection, suffix).map_err(|_| {

@@ -187,25 +187,25 @@ impl Expectation {
     }
 }
 
+/// A statement that reads, without a semicolon at its end.
+pub(in crate::checks) fn reading(statement: &str, field: &str) -> Result<String, InvalidCheck> {
+    let statement = statement.trim().trim_end_matches(';').trim_end();
+    let word = statement.split(|it: char| !it.is_ascii_alphabetic()).next();
+    let word = word.unwrap_or_default().to_ascii_lowercase();
+    if !READING.contains(&word.as_str()) {
+        let problem = "must begin with SELECT, WITH, VALUES or TABLE";
+        return Err(InvalidCheck::new(field, problem));
+    }
+    if statement.contains('\0') {
+        return Err(InvalidCheck::new(field, "has a NUL character"));
+    }
+    Ok(statement.to_owned())
+}
+
 impl Question {
     fn new(query: &api::SqlQuery) -> Result<Self, InvalidCheck> {
-        let statement = query.statement.trim().trim_end_matches(';').trim_end();
-        let word = statement.split(|it: char| !it.is_ascii_alphabetic()).next();
-        let word = word.unwrap_or_default().to_ascii_lowercase();
-        if !READING.contains(&word.as_str()) {
-            return Err(InvalidCheck::new(
-                "sql.query.statement",
-                "must begin with SELECT, WITH, VALUES or TABLE",
-            ));
-        }
-        if statement.contains('\0') {
-            return Err(InvalidCheck::new(
-                "sql.query.statement",
-                "has a NUL character",
-            ));
-        }
         Ok(Self {
-            statement: statement.to_owned(),
+            statement: reading(&query.statement, "sql.query.statement")?,
             comparison: Comparison::new(query.operator, query.value.as_deref())
                 .map_err(|problem| InvalidCheck::new("sql.query.value", problem))?,
         })

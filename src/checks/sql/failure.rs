@@ -21,6 +21,8 @@ pub(super) enum Stage {
     Look,
     /// It had asked the author's own question.
     Question,
+    /// It had asked for a change of the author's own.
+    Change,
 }
 
 /// What a check says of an error of a server at `target`. The server's own words stay out: they may hold anything.
@@ -83,6 +85,7 @@ fn of_state(code: &str, target: &Target, stage: Stage) -> Finding {
         Stage::Authenticate => "the login",
         Stage::Look => "a look at the catalog",
         Stage::Question => "the query",
+        Stage::Change => "the statement",
     };
     let fail = |reason, says: &str| Finding::fail(reason, format!("{target} {says}"));
     match code {
@@ -109,7 +112,7 @@ fn of_state(code: &str, target: &Target, stage: Stage) -> Finding {
             FindingReason::TimedOut,
             &format!("kept {what} waiting for a lock until the timeout"),
         ),
-        "25006" => Finding::unknown(
+        "25006" if stage != Stage::Change => Finding::unknown(
             FindingReason::NoData,
             "the query tries to write, which no check may".to_owned(),
         ),
@@ -118,9 +121,9 @@ fn of_state(code: &str, target: &Target, stage: Stage) -> Finding {
             FindingReason::UnexpectedValue,
             format!("{what} names something that {target} does not have (SQLSTATE {code})"),
         ),
-        _ if stage == Stage::Question => Finding::unknown(
+        _ if matches!(stage, Stage::Question | Stage::Change) => Finding::unknown(
             FindingReason::NoData,
-            format!("{target} does not answer the query (SQLSTATE {code})"),
+            format!("{target} does not answer {what} (SQLSTATE {code})"),
         ),
         _ => Finding::fail(
             FindingReason::UnexpectedValue,

@@ -1,14 +1,14 @@
 //! The `sql` check: a database lets us in, and holds what it must. It is only ever read.
 
 mod conversation;
-mod expectation;
+pub(super) mod expectation;
 mod failure;
 mod frames;
 mod migration;
 mod mysql;
-mod observation;
-mod postgres;
-mod server;
+pub(super) mod observation;
+pub(super) mod postgres;
+pub(super) mod server;
 mod sqlite;
 
 use std::fmt;

@@ -132,7 +132,7 @@ pub(super) enum Replication {
 
 /// When the phases after the connection were over.
 #[derive(Debug, Default)]
-pub(super) struct Times {
+pub(in crate::checks) struct Times {
     authenticate: OnceLock<Duration>,
     query: OnceLock<Duration>,
 }
@@ -153,7 +153,7 @@ impl Times {
     }
 
     /// `dialled`, and these.
-    pub(super) fn beside(&self, dialled: Phases) -> Phases {
+    pub(in crate::checks) fn beside(&self, dialled: Phases) -> Phases {
         Phases {
             authenticate: self.authenticate.get().copied(),
             query: self.query.get().copied(),

@@ -1,6 +1,7 @@
 //! PostgreSQL, and what speaks its protocol.
 
 mod ask;
+pub(in crate::checks) mod talk;
 
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+use self::talk::Talk;
 use super::{
     conversation::Line,
     expectation::Expectation,
@@ -40,6 +42,35 @@ const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 const PORT: u16 = 5432;
 const SUFFIX: &str = "/.s.PGSQL.5432";
 
+/// What is said once the server has let us in.
+pub(in crate::checks) trait Conversation: Send {
+    /// What it brings to light.
+    type Seen: Send;
+
+    /// Holds it.
+    fn hold(self, talk: &mut Talk<'_>) -> impl Future<Output = Result<Self::Seen, Finding>> + Send;
+}
+
+/// The questions of an `sql` check.
+struct Questions<'a> {
+    expectation: &'a Expectation,
+    deadline: Instant,
+}
+
+impl Conversation for Questions<'_> {
+    type Seen = Observation;
+
+    async fn hold(self, talk: &mut Talk<'_>) -> Result<Observation, Finding> {
+        ask::everything(
+            talk.connection,
+            talk.target,
+            self.expectation,
+            self.deadline,
+        )
+        .await
+    }
+}
+
 /// Logs in and asks.
 pub(super) async fn observe(
     server: &Server,
@@ -48,6 +79,21 @@ pub(super) async fn observe(
     progress: &Progress,
     times: &Times,
 ) -> Result<Observation, Finding> {
+    let questions = Questions {
+        expectation,
+        deadline: progress.deadline(),
+    };
+    hold(server, questions, dialer, progress, times).await
+}
+
+/// Logs in, holds `conversation` until the deadline at most, and takes leave.
+pub(in crate::checks) async fn hold<Held: Conversation>(
+    server: &Server,
+    conversation: Held,
+    dialer: &Dialer,
+    progress: &Progress,
+    times: &Times,
+) -> Result<Held::Seen, Finding> {
     let target = &server.target;
     let connection = connect(server, dialer, progress).await?;
     let line = Line {
@@ -57,8 +103,7 @@ pub(super) async fn observe(
     };
     line.hold(connection, SUFFIX, Frames::default(), |address| {
         let options = options(server, address);
-        let deadline = progress.deadline();
-        async move { converse(&options, target, expectation, deadline, times).await }
+        async move { converse(&options, target, conversation, times).await }
     })
     .await
 }
@@ -128,13 +173,12 @@ fn options(server: &Server, address: &Path) -> PgConnectOptions {
         .disable_statement_logging()
 }
 
-async fn converse(
+async fn converse<Held: Conversation>(
     options: &PgConnectOptions,
     target: &Target,
-    expectation: &Expectation,
-    deadline: Instant,
+    conversation: Held,
     times: &Times,
-) -> Result<Observation, Finding> {
+) -> Result<Held::Seen, Finding> {
     let begun = Instant::now();
     let mut connection = options
         .connect()
@@ -142,7 +186,11 @@ async fn converse(
         .map_err(|error| finding(error, target, Stage::Authenticate))?;
     times.authenticated(begun.elapsed());
     let begun = Instant::now();
-    let seen = ask::everything(&mut connection, target, expectation, deadline).await?;
+    let mut talk = Talk {
+        connection: &mut connection,
+        target,
+    };
+    let seen = conversation.hold(&mut talk).await?;
     times.queried(begun.elapsed());
     // All is known; a server that minds how it ends changes nothing.
     let _ = connection.close().await;

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 
 use crate::{
-    api::{self, SecretKeyReference, SqlEngine, SqlTls},
+    api::{self, SecretKeyReference, SqlEngine, SqlServer, SqlTls},
     checks::{invalid::InvalidCheck, net::Target},
 };
 
@@ -34,8 +34,8 @@ impl Place {
 
 /// A server, and who asks.
 #[derive(Clone, Debug)]
-pub(super) struct Server {
-    pub(super) target: Target,
+pub(in crate::checks) struct Server {
+    pub(in crate::checks) target: Target,
     pub(super) database: String,
     pub(super) user: String,
     pub(super) password: Option<SecretString>,
@@ -48,29 +48,52 @@ impl Server {
         default_port: u16,
         secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
     ) -> Result<Self, InvalidCheck> {
-        let port = check.port.unwrap_or(default_port);
-        if port == 0 {
-            return Err(InvalidCheck::new("sql.port", "is 0"));
-        }
         if check.path.is_some() {
             return Err(InvalidCheck::new("sql.path", "is of engine sqlite only"));
         }
-        let host = required(check.host.as_deref(), "sql.host")?;
-        let reference = check.password.as_ref().map(|it| &it.secret_key_ref);
+        let server = SqlServer {
+            host: required(check.host.as_deref(), "sql.host")?,
+            port: check.port.unwrap_or(default_port),
+            database: required(check.database.as_deref(), "sql.database")?,
+            user: required(check.user.as_deref(), "sql.user")?,
+            password: check.password.clone(),
+            tls: check.tls,
+        };
+        Self::of(&server, "sql", secret)
+    }
+
+    /// The server that stands in the field `within` of a check.
+    pub(in crate::checks) fn of(
+        server: &SqlServer,
+        within: &str,
+        secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
+    ) -> Result<Self, InvalidCheck> {
+        let refuse = |field: &str, problem: &str| {
+            Err(InvalidCheck::new(format!("{within}.{field}"), problem))
+        };
+        if server.port == 0 {
+            return refuse("port", "is 0");
+        }
+        for (field, value) in [("database", &server.database), ("user", &server.user)] {
+            if value.contains('\0') {
+                return refuse(field, "has a NUL character");
+            }
+        }
+        let reference = server.password.as_ref().map(|it| &it.secret_key_ref);
         let password = reference.map(|reference| {
             secret(reference).ok_or_else(|| {
                 let (name, key) = (&reference.name, &reference.key);
                 let problem = format!("Secret {name} has no usable key {key}");
-                InvalidCheck::new("sql.password.secretKeyRef", problem)
+                InvalidCheck::new(format!("{within}.password.secretKeyRef"), problem)
             })
         });
         Ok(Self {
-            target: Target::new(host, port)
-                .map_err(|error| InvalidCheck::new("sql.host", error.to_string()))?,
-            database: required(check.database.as_deref(), "sql.database")?.to_owned(),
-            user: required(check.user.as_deref(), "sql.user")?.to_owned(),
+            target: Target::new(&server.host, server.port)
+                .map_err(|error| InvalidCheck::new(format!("{within}.host"), error.to_string()))?,
+            database: server.database.clone(),
+            user: server.user.clone(),
             password: password.transpose()?,
-            tls: check.tls,
+            tls: server.tls,
         })
     }
 }
@@ -86,15 +109,15 @@ fn file(check: &api::SqlCheck) -> Result<String, InvalidCheck> {
     if let Some((field, _)) = of_server.into_iter().find(|(_, is_set)| *is_set) {
         return Err(InvalidCheck::new(field, "is not of engine sqlite"));
     }
-    Ok(required(check.path.as_deref(), "sql.path")?.to_owned())
+    required(check.path.as_deref(), "sql.path")
 }
 
-fn required<'a>(value: Option<&'a str>, field: &str) -> Result<&'a str, InvalidCheck> {
+fn required(value: Option<&str>, field: &str) -> Result<String, InvalidCheck> {
     let value = value.ok_or_else(|| InvalidCheck::new(field, "must be set"))?;
     if value.contains('\0') {
         return Err(InvalidCheck::new(field, "has a NUL character"));
     }
-    Ok(value)
+    Ok(value.to_owned())
 }
 
 #[cfg(test)]

@@ -11,11 +11,67 @@ use crate::{
 /// The most of a key that a message shows, in bytes.
 const SHOWN_KEY: usize = 64;
 
-/// What a worker must be like.
+/// What a worker must be like, whatever its store.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Thresholds {
-    pub heartbeat: Option<api::WorkerHeartbeat>,
-    pub queue: Option<api::WorkerQueue>,
+    pub heartbeat: Option<HeartbeatLimit>,
+    pub queue: Option<QueueLimits>,
+}
+
+/// The oldest that a sign of life may be, and what messages call it.
+#[derive(Clone, Debug)]
+pub(super) struct HeartbeatLimit {
+    pub name: String,
+    pub max_age: api::Duration,
+}
+
+/// What may wait in a queue, and what messages call it.
+#[derive(Clone, Debug)]
+pub(super) struct QueueLimits {
+    pub name: String,
+    pub max_depth: Option<u64>,
+    pub max_age: Option<api::Duration>,
+    pub most_dead: Option<u64>,
+}
+
+impl From<&api::WorkerHeartbeat> for HeartbeatLimit {
+    fn from(heartbeat: &api::WorkerHeartbeat) -> Self {
+        Self {
+            name: format!("heartbeat {}", printable(&heartbeat.key, SHOWN_KEY)),
+            max_age: heartbeat.max_age,
+        }
+    }
+}
+
+impl From<&api::WorkerQueue> for QueueLimits {
+    fn from(queue: &api::WorkerQueue) -> Self {
+        Self {
+            name: printable(&queue.key, SHOWN_KEY),
+            max_depth: queue.max_depth,
+            max_age: queue.max_age,
+            most_dead: queue.dead_letters.as_ref().map(|it| it.max_count),
+        }
+    }
+}
+
+impl From<&api::WorkerSqlHeartbeat> for HeartbeatLimit {
+    fn from(heartbeat: &api::WorkerSqlHeartbeat) -> Self {
+        Self {
+            name: "the heartbeat".to_owned(),
+            max_age: heartbeat.max_age,
+        }
+    }
+}
+
+impl From<&api::WorkerSqlQueue> for QueueLimits {
+    fn from(queue: &api::WorkerSqlQueue) -> Self {
+        Self {
+            name: "the queue".to_owned(),
+            max_depth: queue.max_depth,
+            max_age: queue.max_age,
+            most_dead: queue.dead_letters.as_ref().map(|it| it.max_count),
+        }
+    }
 }
 
 /// What was seen of it; `None` is what was not asked for.
@@ -25,6 +81,22 @@ pub(super) struct Observation {
     pub heartbeat: Option<Heartbeat>,
     pub queue: Option<Backlog>,
     pub trip: Option<Trip>,
+    /// What the check's own job has left behind.
+    pub left_behind: Option<String>,
+}
+
+impl Observation {
+    /// `finding`, and what was left behind, which is a fault however the worker fares.
+    pub(super) fn told(&self, finding: Finding) -> Finding {
+        let Some(left) = &self.left_behind else {
+            return finding;
+        };
+        let reason = match finding.verdict {
+            Verdict::Fail => finding.reason,
+            _ => FindingReason::UnexpectedValue,
+        };
+        Finding::fail(reason, format!("{left}; {}", finding.message))
+    }
 }
 
 /// The sign of life.
@@ -59,10 +131,7 @@ pub(super) enum Trip {
 }
 
 /// How long the oldest job has waited beyond what it may: what it has, and what it may.
-pub(super) fn overdue(
-    queue: &api::WorkerQueue,
-    backlog: &Backlog,
-) -> Option<(Duration, api::Duration)> {
+pub(super) fn overdue(queue: &QueueLimits, backlog: &Backlog) -> Option<(Duration, api::Duration)> {
     let longest = queue.max_age?;
     match backlog.oldest {
         Some(Moment::Ago(waited)) if waited > longest.get() => Some((waited, longest)),
@@ -79,15 +148,11 @@ impl Thresholds {
             return Some((health.reason, health.message.clone()));
         }
         let expected = self.heartbeat.as_ref()?;
-        let key = printable(&expected.key, SHOWN_KEY);
+        let name = &expected.name;
         let message = match observation.heartbeat? {
-            Heartbeat::Missing => format!("heartbeat {key} is missing"),
+            Heartbeat::Missing => format!("{name} is missing"),
             Heartbeat::At(Moment::Ago(age)) if age > expected.max_age.get() => {
-                format!(
-                    "heartbeat {key} is {} old > {}",
-                    readable(age),
-                    expected.max_age
-                )
+                format!("{name} is {} old > {}", readable(age), expected.max_age)
             }
             Heartbeat::At(_) => return None,
         };
@@ -126,7 +191,7 @@ impl Thresholds {
         let (queue, backlog) = (self.queue.as_ref()?, observation.queue.as_ref()?);
         let (waited, longest) = overdue(queue, backlog)?;
         (backlog.moved == Some(false)).then(|| {
-            let key = printable(&queue.key, SHOWN_KEY);
+            let key = &queue.name;
             let waited = readable(waited);
             format!(
                 "nothing was taken from {key}, whose oldest job has waited {waited} > {longest}"
@@ -139,7 +204,7 @@ impl Thresholds {
         let (Some(queue), Some(backlog)) = (&self.queue, &observation.queue) else {
             return Vec::new();
         };
-        let key = printable(&queue.key, SHOWN_KEY);
+        let key = &queue.name;
         let age = overdue(queue, backlog).map(|(waited, longest)| {
             format!(
                 "the oldest job of {key} has waited {} > {longest}",
@@ -151,8 +216,7 @@ impl Thresholds {
             (value > most).then(|| format!("{value} > {most}"))
         };
         let depth = over(backlog.depth, queue.max_depth);
-        let dead = queue.dead_letters.as_ref().map(|it| it.max_count);
-        let dead = over(backlog.dead_letters, dead);
+        let dead = over(backlog.dead_letters, queue.most_dead);
         [
             age,
             depth.map(|fault| format!("jobs waiting in {key} are {fault}")),
@@ -175,11 +239,10 @@ impl Thresholds {
             (&self.heartbeat, observation.heartbeat)
             && let Some(problem) = unclear(moment)
         {
-            let key = printable(&expected.key, SHOWN_KEY);
-            return no_data(format!("heartbeat {key} {problem}"));
+            return no_data(format!("{} {problem}", expected.name));
         }
         if let (Some(queue), Some(backlog)) = (&self.queue, &observation.queue) {
-            let key = printable(&queue.key, SHOWN_KEY);
+            let key = &queue.name;
             if backlog.depth.is_none() {
                 return no_data(format!(
                     "the store does not tell how many jobs of {key} wait"

@@ -2,6 +2,7 @@
 
 mod judgement;
 mod moment;
+mod postgres_store;
 mod redis_store;
 mod round_trip;
 
@@ -11,7 +12,8 @@ use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
 use self::{
-    judgement::{Observation, Thresholds, overdue},
+    judgement::{HeartbeatLimit, Observation, QueueLimits, Thresholds, overdue},
+    postgres_store::PostgresStore,
     redis_store::Places,
     round_trip::RoundTrip,
 };
@@ -21,6 +23,7 @@ use super::{
     invalid::InvalidCheck,
     net::{Session, Target, progress::Progress},
     redis::client::{Client, Server},
+    sql::observation::Times,
     suite::Probe,
     verdict::{Finding, Measurement, Phases},
 };
@@ -43,14 +46,15 @@ enum Store {
         places: Places,
         trip: Option<RoundTrip>,
     },
+    Postgres(PostgresStore),
 }
 
 impl WorkerProbe {
     /// Compiles the check. `secrets` gives the values that Secrets hold. No error shows one.
     pub fn new(check: &api::WorkerCheck, secrets: Secrets<'_>) -> Result<Self, InvalidCheck> {
         let needs_store = check.heartbeat.is_some() || check.queue.is_some();
-        if check.health.is_none() && !needs_store {
-            let problem = "at least one of health, heartbeat, queue must be set";
+        if check.health.is_none() && !needs_store && check.postgres.is_none() {
+            let problem = "at least one of health, heartbeat, queue, postgres must be set";
             return Err(InvalidCheck::new("worker", problem));
         }
         if needs_store != check.store.is_some() {
@@ -61,6 +65,10 @@ impl WorkerProbe {
             let problem = "are not taken here: a worker's health is one request";
             return Err(InvalidCheck::new("worker.health.steps", problem));
         }
+        if check.postgres.is_some() && (needs_store || check.round_trip.is_some()) {
+            let problem = "excludes store, heartbeat, queue and roundTrip beside it";
+            return Err(InvalidCheck::new("worker.postgres", problem));
+        }
         if let Some(queue) = &check.queue {
             refuse_impossible(queue)?;
         }
@@ -70,16 +78,15 @@ impl WorkerProbe {
                 InvalidCheck::new(format!("worker.health.{within}"), problem)
             })
         });
-        let store = check.store.as_ref();
+        let store = match (&check.store, &check.postgres) {
+            (Some(store), _) => Some(Store::new(store, check, secrets)?),
+            (None, Some(postgres)) => Some(Store::Postgres(PostgresStore::new(postgres, secrets)?)),
+            (None, None) => None,
+        };
         Ok(Self {
             health: health.transpose()?,
-            store: store
-                .map(|store| Store::new(store, check, secrets))
-                .transpose()?,
-            thresholds: Thresholds {
-                heartbeat: check.heartbeat.clone(),
-                queue: check.queue.clone(),
-            },
+            store,
+            thresholds: thresholds(check),
         })
     }
 
@@ -95,8 +102,14 @@ impl WorkerProbe {
             return Measurement::of(self.thresholds.judge(&observation), phases);
         };
         let progress = Progress::until(deadline);
+        let times = Times::default();
         let observed = store
-            .observe(&self.thresholds, session, &progress, &mut observation)
+            .observe(
+                &self.thresholds,
+                session,
+                (&progress, &times),
+                &mut observation,
+            )
             .await;
         let finding = match observed {
             Ok(()) => self.thresholds.judge(&observation),
@@ -106,7 +119,20 @@ impl WorkerProbe {
                 None => finding,
             },
         };
-        Measurement::of(finding, progress.phases())
+        Measurement::of(observation.told(finding), times.beside(progress.phases()))
+    }
+}
+
+fn thresholds(check: &api::WorkerCheck) -> Thresholds {
+    match &check.postgres {
+        Some(postgres) => Thresholds {
+            heartbeat: postgres.heartbeat.as_ref().map(HeartbeatLimit::from),
+            queue: postgres.queue.as_ref().map(QueueLimits::from),
+        },
+        None => Thresholds {
+            heartbeat: check.heartbeat.as_ref().map(HeartbeatLimit::from),
+            queue: check.queue.as_ref().map(QueueLimits::from),
+        },
     }
 }
 
@@ -157,6 +183,7 @@ impl Store {
 
     const fn target(&self) -> &Target {
         match self {
+            Self::Postgres(store) => store.target(),
             Self::Redis { server, .. } => server.target(),
         }
     }
@@ -166,10 +193,16 @@ impl Store {
         &self,
         thresholds: &Thresholds,
         session: &Session,
-        progress: &Progress,
+        (progress, times): (&Progress, &Times),
         observation: &mut Observation,
     ) -> Result<(), Finding> {
         match self {
+            Self::Postgres(store) => {
+                let dialer = session.network().dialer();
+                store
+                    .observe(thresholds, dialer, (progress, times), observation)
+                    .await
+            }
             Self::Redis {
                 server,
                 places,

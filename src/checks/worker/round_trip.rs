@@ -21,7 +21,7 @@ const MARKER: &str = "{marker}";
 const LONGEST_JOB: usize = 4096;
 
 /// Time that is kept for taking the job away.
-const FOR_TIDYING: Duration = Duration::from_secs(2);
+pub(super) const FOR_TIDYING: Duration = Duration::from_secs(2);
 
 /// Pause between two looks for the answer.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -49,6 +49,15 @@ pub(super) struct RoundTrip {
 struct Errand {
     marker: String,
     id: Option<String>,
+}
+
+/// The mark of a run.
+pub(super) fn mark() -> String {
+    format!(
+        "{:016x}{:016x}",
+        rand::random::<u64>(),
+        rand::random::<u64>()
+    )
 }
 
 impl RoundTrip {
@@ -97,12 +106,10 @@ impl RoundTrip {
     }
 
     async fn begin(&self, client: &mut Client) -> Result<Errand, Finding> {
-        let marker = format!(
-            "{:016x}{:016x}",
-            rand::random::<u64>(),
-            rand::random::<u64>()
-        );
-        let mut errand = Errand { marker, id: None };
+        let mut errand = Errand {
+            marker: mark(),
+            id: None,
+        };
         self.remember(client, &errand).await?;
         let (key, job) = (&self.queue.key, self.job(&errand));
         match self.queue.queue_type {

@@ -6,6 +6,7 @@ mod requests;
 pub mod rollbacks;
 mod services;
 mod storage;
+mod workers;
 
 use serde_json::{Value, json};
 
@@ -26,6 +27,7 @@ pub fn rows(port: u16, health: &str) -> Vec<Row> {
         shapes(),
         services::rows(),
         storage::rows(),
+        workers::rows(),
     ];
     parts.into_iter().flatten().collect()
 }

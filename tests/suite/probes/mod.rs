@@ -20,6 +20,7 @@ mod steps;
 mod storage;
 mod tls;
 mod worker;
+mod worker_sql;
 
 use std::time::Duration;
 

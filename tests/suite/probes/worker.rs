@@ -10,11 +10,11 @@ use plumbline::{
     },
 };
 use secrecy::SecretString;
-use tokio::task::JoinHandle;
 
 use super::{assert_says, measure, measure_within, network};
 use crate::support::{
     eventually::eventually,
+    jobs::{beat, take_from_list as work},
     redis::{PASSWORD, Redis},
 };
 
@@ -36,37 +36,6 @@ async fn check(yaml: &str) -> Measurement {
     let check: WorkerCheck = serde_yaml::from_str(yaml).unwrap();
     let probe = WorkerProbe::new(&check, &|_| Some(SecretString::from(PASSWORD))).unwrap();
     measure(&probe, &network().session()).await
-}
-
-/// Says that it lives, takes jobs, and says of each that it is done; ends when it is aborted.
-async fn work(redis: &Redis) -> JoinHandle<()> {
-    let client = redis::Client::open(format!("redis://127.0.0.1:{}", redis.port())).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    beat(redis).await;
-    tokio::spawn(async move {
-        loop {
-            let job: Option<String> = redis::cmd("RPOP")
-                .arg("jobs")
-                .query_async(&mut connection)
-                .await
-                .unwrap();
-            let Some(job) = job else {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-                continue;
-            };
-            let job: serde_json::Value = serde_json::from_str(&job).unwrap();
-            if let Some(id) = job["id"].as_str() {
-                let mut done = redis::cmd("SET");
-                done.arg(format!("done:{id}")).arg("1").arg("EX").arg("60");
-                done.query_async::<()>(&mut connection).await.unwrap();
-            }
-        }
-    })
-}
-
-async fn beat(redis: &Redis) {
-    let time: Vec<String> = redis.ask(&["TIME"]).await;
-    redis.ask::<()>(&["SET", "beat", &time[0]]).await;
 }
 
 /// Puts a job in that has waited for an hour.

@@ -110,11 +110,20 @@ async fn look(
 }
 
 /// The transaction has a snapshot when this is done: from then on the server refuses to make it one that writes.
-async fn begin(connection: &mut PgConnection, deadline: Instant) -> Result<(), Error> {
+pub(super) async fn begin(connection: &mut PgConnection, deadline: Instant) -> Result<(), Error> {
+    begin_as(connection, "READ ONLY", deadline).await
+}
+
+/// Begins a transaction of this `mode`, in which nothing takes longer than until `deadline`.
+pub(super) async fn begin_as(
+    connection: &mut PgConnection,
+    mode: &'static str,
+    deadline: Instant,
+) -> Result<(), Error> {
     let left = deadline.saturating_duration_since(Instant::now());
     let left = left.as_millis().clamp(1, 24 * 60 * 60 * 1000);
     let statements = format!(
-        "BEGIN TRANSACTION READ ONLY; \
+        "BEGIN TRANSACTION {mode}; \
          SET LOCAL statement_timeout = {left}; \
          SET LOCAL lock_timeout = {left}; \
          SET LOCAL idle_in_transaction_session_timeout = {left}; \
@@ -206,22 +215,42 @@ async fn activity(connection: &mut PgConnection) -> Result<Activity, Error> {
     })
 }
 
-/// One statement, prepared: the server takes no second one with it. As a text, whatever its type.
 async fn answer(connection: &mut PgConnection, question: &Question) -> Result<Answer, Error> {
+    let row = first(connection, &question.statement, None).await?;
+    Ok(row.map_or(Answer::NoRow, Answer::of_text))
+}
+
+/// The first column of the first row as a text, whatever its type; `None` without a row. One statement, prepared: the server
+/// takes no second one with it. `bound` is what `$1` stands for.
+pub(super) async fn first(
+    connection: &mut PgConnection,
+    statement: &str,
+    bound: Option<&str>,
+) -> Result<Option<Option<String>>, Error> {
     let statement = format!(
-        "WITH plumbline_answer(plumbline_value) AS (\n{}\n) \
-         SELECT pg_catalog.left(plumbline_value::text, {MOST_CHARACTERS}) FROM plumbline_answer LIMIT 1",
-        question.statement
+        "WITH plumbline_answer(plumbline_value) AS (\n{statement}\n) \
+         SELECT pg_catalog.left(plumbline_value::text, {MOST_CHARACTERS}) FROM plumbline_answer LIMIT 1"
     );
-    let query = sqlx::query(AssertSqlSafe(statement)).persistent(false);
-    let Some(row) = query.fetch_optional(connection).await? else {
-        return Ok(Answer::NoRow);
-    };
-    let (text,) = <(Option<String>,)>::from_row(&row)?;
-    Ok(Answer::of_text(text))
+    let mut query = sqlx::query(AssertSqlSafe(statement)).persistent(false);
+    if let Some(bound) = bound {
+        query = query.bind(bound);
+    }
+    let row = query.fetch_optional(connection).await?;
+    let text = row.map(|row| <(Option<String>,)>::from_row(&row));
+    Ok(text.transpose()?.map(|(text,)| text))
 }
 
 /// A statement that leaves nothing behind, which a pooler would hand to somebody else.
 fn unnamed(statement: &'static str) -> Query<'static, Postgres, sqlx::postgres::PgArguments> {
     sqlx::query(statement).persistent(false)
+}
+
+/// Runs one statement, whatever it gives. `bound` is what `$1` stands for.
+pub(super) async fn execute(
+    connection: &mut PgConnection,
+    statement: &str,
+    bound: &str,
+) -> Result<(), Error> {
+    let query = sqlx::query(AssertSqlSafe(statement)).persistent(false);
+    query.bind(bound).execute(connection).await.map(drop)
 }

@@ -3,8 +3,8 @@ use super::*;
 fn thresholds(yaml: &str) -> Thresholds {
     let check: api::WorkerCheck = serde_yaml::from_str(yaml).unwrap();
     Thresholds {
-        heartbeat: check.heartbeat,
-        queue: check.queue,
+        heartbeat: check.heartbeat.as_ref().map(HeartbeatLimit::from),
+        queue: check.queue.as_ref().map(QueueLimits::from),
     }
 }
 
@@ -31,6 +31,7 @@ fn up(depth: u64, waited: u64) -> Observation {
             moved: None,
         }),
         trip: None,
+        left_behind: None,
     }
 }
 
@@ -166,4 +167,19 @@ fn what_cannot_be_read_is_unknown_and_never_a_pass() {
         it.queue.as_mut().unwrap().dead_letters = Some(7);
     });
     assert_eq!(certain.verdict, Verdict::Fail, "what is certain goes first");
+}
+
+#[test]
+fn what_is_left_behind_is_a_fault_however_the_worker_fares() {
+    let mut observation = up(3, 10);
+    observation.left_behind = Some("something is left".to_owned());
+    let passed = observation.told(whole().judge(&observation));
+    assert_eq!(
+        (passed.verdict, passed.reason),
+        (Verdict::Fail, FindingReason::UnexpectedValue)
+    );
+    observation.trip = Some(Trip::NotDone(Duration::from_secs(5)));
+    let not_done = observation.told(whole().judge(&observation));
+    assert_eq!(not_done.reason, FindingReason::NotProcessing);
+    assert!(not_done.message.starts_with("something is left; "));
 }
