@@ -41,7 +41,7 @@ use crate::api::{self, SecretKeyReference};
 pub struct HttpProbe(Form);
 
 enum Form {
-    Single(Call),
+    Single(Box<Call>),
     Chain(Steps),
 }
 
@@ -53,13 +53,13 @@ impl HttpProbe {
         secret: &dyn Fn(&SecretKeyReference) -> Option<SecretString>,
     ) -> Result<Self, InvalidCheck> {
         Ok(Self(if check.steps.is_empty() {
-            Form::Single(Call::new(check, secret)?)
+            Form::Single(Box::new(Call::new(check, secret)?))
         } else {
             Form::Chain(Steps::new(check, secret)?)
         }))
     }
 
-    const fn target(&self) -> &Target {
+    fn target(&self) -> &Target {
         match &self.0 {
             Form::Single(call) => call.target(),
             Form::Chain(steps) => steps.target(),
