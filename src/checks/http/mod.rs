@@ -59,7 +59,7 @@ impl HttpProbe {
         }))
     }
 
-    const fn target(&self) -> &Target {
+    fn target(&self) -> &Target {
         match &self.0 {
             Form::Single(call) => call.target(),
             Form::Chain(steps) => steps.target(),

@@ -15,6 +15,7 @@ pub fn rows(health: &str) -> Vec<Row> {
         urls(health),
         headers(),
         methods_and_bodies(),
+        steps(),
         statuses_and_patterns(),
         json_paths(),
     ];
@@ -165,6 +166,38 @@ fn methods_and_bodies() -> Vec<Row> {
         ),
     ]);
     rows
+}
+
+fn steps() -> Vec<Row> {
+    let http = "spec.checks[0].http";
+    let chain = |steps: Value| json!({"url": "http://example.com", "steps": steps});
+    let first = |step: Value| chain(json!([step]));
+    let unknown = first(json!({"name": "a", "path": "/${id}"}));
+    let early = chain(json!([{"name": "a"}, {"name": "b", "cleanup": true}, {"name": "c"}]));
+    let mut single = first(json!({"name": "a"}));
+    single["method"] = "POST".into();
+    let both = json!([{"name": "a", "json": "$.a", "header": "b"}]);
+    let many: Vec<Value> = (0..11)
+        .map(|place| json!({"name": format!("s{place}")}))
+        .collect();
+    vec![
+        refuse("S15", http, chain(json!([]))).naming("spec.checks[0].http.steps"),
+        refuse("S15", http, chain(json!(many))).naming("spec.checks[0].http.steps"),
+        refuse("S15", http, single).saying("are those of each step"),
+        refuse("S15", http, first(json!({"name": "a", "path": "b"})))
+            .naming("spec.checks[0].http.steps[0].path"),
+        refuse("S15", http, first(json!({"name": "a", "capture": both})))
+            .naming("spec.checks[0].http.steps[0].capture[0]")
+            .saying("exactly one of json, header"),
+        reject(
+            "S15",
+            http,
+            unknown,
+            "InvalidSpec",
+            "refers to ${id}, which no step before captures",
+        ),
+        reject("S15", http, early, "InvalidSpec", "http.steps[2].cleanup"),
+    ]
 }
 
 fn statuses_and_patterns() -> Vec<Row> {
