@@ -35,11 +35,16 @@ pub struct MariaDb {
 impl MariaDb {
     /// With a certificate for `127.0.0.1`; `None` where no server can be had, which is said.
     pub async fn start() -> Option<Self> {
+        Self::start_as(1).await
+    }
+
+    /// With this number among servers that follow each other.
+    pub async fn start_as(number: u8) -> Option<Self> {
         let authority = Authority::new();
         let folder = tempfile::tempdir().unwrap();
         write_certificate(folder.path(), &authority.good_for("127.0.0.1"));
         make_tables(folder.path())?;
-        let arguments = |folder: &Path, port: u16| {
+        let arguments = move |folder: &Path, port: u16| {
             let mut arguments = common(folder);
             let folder = folder.display();
             arguments.extend([
@@ -49,6 +54,8 @@ impl MariaDb {
                 "--skip-name-resolve".to_owned(),
                 format!("--ssl-cert={folder}/certificate.pem"),
                 format!("--ssl-key={folder}/key.pem"),
+                format!("--server-id={number}"),
+                format!("--log-bin={folder}/changes"),
             ]);
             arguments
         };

@@ -5,12 +5,16 @@
     reason = "each field of `SqlActivity` says in a manifest that it is a bound"
 )]
 
+mod performance;
+
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::http::{JsonOperator, SecretValueSource};
 use crate::api::{Duration, SecretKeyReference, bounds, duration::between};
+
+pub use self::performance::SqlPerformance;
 
 /// A database: that it lets the check in, and what it must hold. It is only ever read, in a read-only transaction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -21,8 +25,6 @@ use crate::api::{Duration, SecretKeyReference, bounds, duration::between};
     .message("extensions are of engine postgres only"))]
 #[x_kube(validation = Rule::new("self.engine != 'sqlite' || !has(self.activity)")
     .message("engine sqlite has no activity"))]
-#[x_kube(validation = Rule::new("self.engine != 'mysql' || !has(self.activity) || !has(self.activity.maxReplicationLag)")
-    .message("maxReplicationLag is of engine postgres only"))]
 pub struct SqlCheck {
     /// What kind of database it is; `mysql` is MariaDB too.
     pub engine: SqlEngine,
@@ -76,6 +78,9 @@ pub struct SqlCheck {
     /// Longest times of the phases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_latency: Option<SqlLatency>,
+    /// How long the answers to one statement take, asked a number of times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub performance: Option<SqlPerformance>,
     /// Whether the schema is read, every table with its columns, and kept beside the release: a rollback is then held
     /// against it. Default `false`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -276,8 +281,8 @@ pub struct SqlActivity {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "bounds::count")]
     pub max_blocked_sessions: Option<u32>,
-    /// Longest time that a replica may be behind, 1s to 24h: on a primary every replica's, on a replica its own. For
-    /// `postgres` only.
+    /// Longest time that a replica may be behind, 1s to 24h: on a replica its own; on a primary of `postgres` every
+    /// replica's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = between("maxReplicationLag", "1s", "24h"))]
     pub max_replication_lag: Option<Duration>,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     sampling::{Observation, Outcome},
-    statistics::Samples,
+    statistics::{Percentiles, Samples},
 };
 use crate::{
     api::{self, PerformanceBaseline, PerformanceCheck},
@@ -21,7 +21,7 @@ pub(super) struct Limits {
     min_samples: usize,
     /// Of a thousand requests.
     max_errors: usize,
-    percentiles: [(usize, Option<api::Duration>); 3],
+    percentiles: Percentiles,
     min_throughput: Option<u32>,
     baseline: Option<PerformanceBaseline>,
 }
@@ -60,16 +60,11 @@ impl Limits {
             min_samples: min_samples.into(),
             max_errors: permille(rate)
                 .ok_or_else(|| invalid("maxErrorRate", "is no percentage such as 0.5%"))?,
-            percentiles: [
-                (50, check.max_p50),
-                (95, check.max_p95),
-                (99, check.max_p99),
-            ],
+            percentiles: Percentiles([check.max_p50, check.max_p95, check.max_p99]),
             min_throughput: check.min_throughput,
             baseline: check.baseline.clone(),
         };
-        let judges_latency = limits.percentiles.iter().any(|(_, most)| most.is_some());
-        if !judges_latency
+        if limits.percentiles.is_empty()
             && check.max_error_rate.is_none()
             && limits.min_throughput.is_none()
             && limits.baseline.is_none()
@@ -130,13 +125,7 @@ impl Limits {
     }
 
     fn too_slow(&self, samples: &Samples, elapsed: Duration) -> Vec<String> {
-        let mut faults = Vec::new();
-        for (percent, most) in self.percentiles {
-            let taken = samples.percentile(percent);
-            if let Some(most) = most.filter(|most| taken > most.get()) {
-                faults.push(format!("p{percent} {}, over {most}", readable(taken)));
-            }
-        }
+        let mut faults = self.percentiles.faults(samples);
         if let Some(baseline) = &self.baseline {
             for (percent, before) in [(50, baseline.p50), (95, baseline.p95)] {
                 faults.extend(regression(baseline, percent, before, samples));
@@ -234,12 +223,10 @@ fn regression(
 }
 
 fn summary(samples: &Samples, errors: usize, elapsed: Duration) -> String {
-    let [p50, p95, p99] = [50, 95, 99].map(|percent| readable(samples.percentile(percent)));
     let (count, rate) = (samples.count(), per_second(samples.count(), elapsed));
     let share = percentage(errors * 1000 / (count + errors));
-    format!(
-        "p50 {p50}, p95 {p95}, p99 {p99} of {count} good answers, {rate} in a second, {share} went wrong"
-    )
+    let spread = samples.spread();
+    format!("{spread} good answers, {rate} in a second, {share} went wrong")
 }
 
 fn per_second(count: usize, elapsed: Duration) -> String {

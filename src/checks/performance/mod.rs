@@ -2,7 +2,7 @@
 
 mod judgement;
 mod sampling;
-mod statistics;
+pub(super) mod statistics;
 
 use std::fmt;
 

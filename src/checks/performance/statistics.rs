@@ -2,19 +2,26 @@
 
 use std::{cmp::Reverse, time::Duration};
 
-use crate::checks::verdict::Phases;
+use crate::{
+    api,
+    checks::verdict::{Phases, readable},
+};
 
 /// One good answer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sample {
+pub(in crate::checks) struct Sample {
     /// From the start of the request to the end of the body, connecting included.
-    pub(super) latency: Duration,
-    pub(super) phases: Phases,
+    pub(in crate::checks) latency: Duration,
+    pub(in crate::checks) phases: Phases,
 }
 
 /// Good answers, from the fastest to the slowest.
 #[derive(Clone, Debug)]
-pub(super) struct Samples(Vec<Sample>);
+pub(in crate::checks) struct Samples(Vec<Sample>);
+
+/// The longest that percentiles may be: the 50th, the 95th and the 99th.
+#[derive(Clone, Debug)]
+pub(in crate::checks) struct Percentiles(pub(in crate::checks) [Option<api::Duration>; 3]);
 
 /// The phase that the slowest answers spend most of their time in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +31,28 @@ pub(super) struct Bottleneck {
     pub(super) percent: u128,
 }
 
+impl Percentiles {
+    const RANKS: [usize; 3] = [50, 95, 99];
+
+    /// Whether no percentile is bound.
+    pub(in crate::checks) fn is_empty(&self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+
+    /// Each percentile that is longer than it may be, with both.
+    pub(in crate::checks) fn faults(&self, samples: &Samples) -> Vec<String> {
+        let bounds = Self::RANKS.into_iter().zip(self.0);
+        let fault = |(percent, most): (usize, Option<api::Duration>)| {
+            let (taken, most) = (samples.percentile(percent), most?);
+            (taken > most.get()).then(|| format!("p{percent} {}, over {most}", readable(taken)))
+        };
+        bounds.filter_map(fault).collect()
+    }
+}
+
 impl Samples {
     /// `None` without any.
-    pub(super) fn new(mut samples: Vec<Sample>) -> Option<Self> {
+    pub(in crate::checks) fn new(mut samples: Vec<Sample>) -> Option<Self> {
         samples.sort_by_key(|sample| sample.latency);
         (!samples.is_empty()).then_some(Self(samples))
     }
@@ -36,8 +62,14 @@ impl Samples {
     }
 
     /// The latency that `percent` of all samples, 1 to 100, do not exceed: by nearest rank, so that it is one that was seen.
-    pub(super) fn percentile(&self, percent: usize) -> Duration {
+    pub(in crate::checks) fn percentile(&self, percent: usize) -> Duration {
         self.at(percent).latency
+    }
+
+    /// The percentiles, in words.
+    pub(in crate::checks) fn spread(&self) -> String {
+        let [p50, p95, p99] = Percentiles::RANKS.map(|it| readable(self.percentile(it)));
+        format!("p50 {p50}, p95 {p95}, p99 {p99} of {}", self.count())
     }
 
     /// The sample at a percentile.

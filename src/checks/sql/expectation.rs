@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     migration,
     observation::{Activity, Answer, Catalog, Migrations, Observation, Replication},
+    performance::Performance,
 };
 use crate::{
     api::{self, SqlActivity, SqlEngine, SqlLatency, SqlMigration, SqlMigrationTool, SqlTable},
@@ -27,6 +28,7 @@ pub(super) struct Expectation {
     pub(super) migration: Option<SqlMigration>,
     activity: Option<SqlActivity>,
     latency: SqlLatency,
+    pub(super) performance: Option<Performance>,
     pub(super) fingerprint: bool,
 }
 
@@ -57,21 +59,16 @@ impl Expectation {
         if check.engine == SqlEngine::Sqlite && check.activity.is_some() {
             return Err(InvalidCheck::new("sql.activity", "is not of engine sqlite"));
         }
-        let lag = check
-            .activity
-            .as_ref()
-            .and_then(|it| it.max_replication_lag);
-        if check.engine != SqlEngine::Postgres && lag.is_some() {
-            return Err(InvalidCheck::new(
-                "sql.activity.maxReplicationLag",
-                "is of engine postgres only",
-            ));
-        }
         if let Some(migration) = &check.migration {
             validate(migration)?;
         }
+        let question = check.query.as_ref().map(Question::new).transpose()?;
+        let statement = question.as_ref().map(|it| it.statement.as_str());
+        let performance = check.performance.as_ref();
+        let performance = performance.map(|it| Performance::new(it, statement));
         Ok(Self {
-            question: check.query.as_ref().map(Question::new).transpose()?,
+            performance: performance.transpose()?,
+            question,
             tables: check.tables.clone(),
             extensions: check.extensions.clone(),
             migration: check.migration.clone(),
@@ -94,6 +91,12 @@ impl Expectation {
     /// Whether the sessions must be looked at.
     pub(super) fn needs_activity(&self) -> bool {
         self.activity.is_some()
+    }
+
+    /// Whether it counts how far replicas are behind.
+    pub(super) fn needs_replication(&self) -> bool {
+        let activity = self.activity.as_ref();
+        activity.is_some_and(|it| it.max_replication_lag.is_some())
     }
 
     /// The verdict. What is wrong counts before what cannot be told, and that before what was too slow.
@@ -123,7 +126,7 @@ impl Expectation {
         if !faults.unclear.is_empty() {
             return Finding::unknown(FindingReason::NoData, faults.unclear.join("; "));
         }
-        self.judge_latency(phases)
+        self.judge_latency(seen, phases)
     }
 
     fn judge_tables(&self, catalog: &Catalog, faults: &mut Faults) {
@@ -159,7 +162,7 @@ impl Expectation {
         }
     }
 
-    fn judge_latency(&self, phases: &Phases) -> Finding {
+    fn judge_latency(&self, seen: &Observation, phases: &Phases) -> Finding {
         let connect = [phases.dns, phases.connect, phases.tls];
         let connect: Duration = connect.into_iter().flatten().sum();
         let SqlLatency {
@@ -167,7 +170,7 @@ impl Expectation {
             authenticate: longest_authenticate,
             query: longest_query,
         } = &self.latency;
-        let slow: Vec<String> = [
+        let mut slow: Vec<String> = [
             ("connected", Some(connect), longest_connect),
             ("authenticated", phases.authenticate, longest_authenticate),
             ("answered", phases.query, longest_query),
@@ -179,8 +182,15 @@ impl Expectation {
                 .then(|| format!("{done} in {}, over {longest}", readable(taken)))
         })
         .collect();
+        let mut summary = "everything expected was seen".to_owned();
+        if let (Some(performance), Some(latencies)) = (&self.performance, &seen.latencies) {
+            match performance.judge(latencies) {
+                Ok(spread) => summary = format!("{summary}; {spread}"),
+                Err(faults) => slow.extend(faults),
+            }
+        }
         if slow.is_empty() {
-            Finding::pass("everything expected was seen")
+            Finding::pass(summary)
         } else {
             Finding::fail(FindingReason::TooSlow, slow.join("; "))
         }
@@ -327,6 +337,7 @@ fn judge_activity(expected: &SqlActivity, seen: &Activity, faults: &mut Faults) 
             Replication::Hidden => faults
                 .unclear
                 .push("the role may not look at replicas".to_owned()),
+            Replication::Stopped => faults.wrong.push("replication has stopped".to_owned()),
             Replication::Behind(behind) if seconds(behind) > longest.get() => {
                 let behind = readable(seconds(behind));
                 faults

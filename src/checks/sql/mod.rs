@@ -7,6 +7,7 @@ mod frames;
 mod migration;
 mod mysql;
 pub(super) mod observation;
+mod performance;
 pub(super) mod postgres;
 pub(super) mod server;
 mod sqlite;

@@ -94,8 +94,11 @@ async fn converse(
         .map_err(|error| finding(error, target, Stage::Authenticate))?;
     times.authenticated(begun.elapsed());
     let begun = Instant::now();
-    let seen = ask::everything(&mut connection, target, expectation, deadline).await?;
+    let mut seen = ask::everything(&mut connection, target, expectation, deadline).await?;
     times.queried(begun.elapsed());
+    if let Some(performance) = &expectation.performance {
+        seen.latencies = Some(ask::latencies(&mut connection, target, performance).await?);
+    }
     // All is known; a server that minds how it ends changes nothing.
     let _ = connection.close().await;
     Ok(seen)

@@ -17,6 +17,8 @@ pub(super) struct Observation {
     pub(super) extensions: Option<BTreeSet<String>>,
     pub(super) migration: Option<Migrations>,
     pub(super) activity: Option<Activity>,
+    /// How long each answer to one statement took.
+    pub(super) latencies: Option<Vec<Duration>>,
 }
 
 /// The answer to the check's own question.
@@ -128,6 +130,20 @@ pub(super) enum Replication {
     Hidden,
     /// This many seconds, of the one that is furthest behind.
     Behind(f64),
+    /// It is set up, and does not run.
+    Stopped,
+}
+
+impl Replication {
+    /// The worse of two replicas.
+    pub(super) fn worse(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Behind(one), Self::Behind(two)) => Self::Behind(one.max(two)),
+            (Self::Stopped, _) | (_, Self::Stopped) => Self::Stopped,
+            (Self::None, other) | (other, Self::None) => other,
+            (Self::Hidden, _) | (_, Self::Hidden) => Self::Hidden,
+        }
+    }
 }
 
 /// When the phases after the connection were over.
@@ -143,6 +159,7 @@ impl Times {
         let _ = self.authenticate.set(taken);
     }
 
+    /// The first to say so counts: the answers that are asked for to measure them come later, and are no part of it.
     pub(super) fn queried(&self, taken: Duration) {
         let _ = self.query.set(taken);
     }

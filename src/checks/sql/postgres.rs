@@ -55,19 +55,23 @@ pub(in crate::checks) trait Conversation: Send {
 struct Questions<'a> {
     expectation: &'a Expectation,
     deadline: Instant,
+    times: &'a Times,
 }
 
 impl Conversation for Questions<'_> {
     type Seen = Observation;
 
     async fn hold(self, talk: &mut Talk<'_>) -> Result<Observation, Finding> {
-        ask::everything(
-            talk.connection,
-            talk.target,
-            self.expectation,
-            self.deadline,
-        )
-        .await
+        let (connection, target) = (&mut *talk.connection, talk.target);
+        let begun = Instant::now();
+        let asked = ask::everything(connection, target, self.expectation, self.deadline);
+        let mut seen = asked.await?;
+        self.times.queried(begun.elapsed());
+        if let Some(performance) = &self.expectation.performance {
+            let measured = ask::latencies(connection, target, performance);
+            seen.latencies = Some(measured.await?);
+        }
+        Ok(seen)
     }
 }
 
@@ -82,6 +86,7 @@ pub(super) async fn observe(
     let questions = Questions {
         expectation,
         deadline: progress.deadline(),
+        times,
     };
     hold(server, questions, dialer, progress, times).await
 }

@@ -114,6 +114,15 @@ async fn converse(
         seen.answer = Some(answer.map_err(|error| finding(&error, path, Stage::Question))?);
     }
     times.queried(begun.elapsed());
+    if let Some(performance) = &expectation.performance {
+        let mut laps = performance.laps();
+        while laps.remain() {
+            let answered = first(&mut connection, &performance.statement).await;
+            answered.map_err(|error| finding(&error, path, Stage::Question))?;
+            laps.end();
+        }
+        seen.latencies = Some(laps.latencies());
+    }
     let _ = connection.close().await;
     Ok(seen)
 }
@@ -183,9 +192,16 @@ async fn migrations(
     Ok(Migrations::Applied(tool, applied?))
 }
 
+async fn first(
+    connection: &mut SqliteConnection,
+    statement: &str,
+) -> Result<Option<SqliteRow>, Error> {
+    let query = sqlx::query(AssertSqlSafe(statement));
+    query.fetch_optional(connection).await
+}
+
 async fn answer(connection: &mut SqliteConnection, question: &Question) -> Result<Answer, Error> {
-    let query = sqlx::query(AssertSqlSafe(question.statement.clone()));
-    let Some(row) = query.fetch_optional(connection).await? else {
+    let Some(row) = first(connection, &question.statement).await? else {
         return Ok(Answer::NoRow);
     };
     let value = row.try_get_raw(0)?;

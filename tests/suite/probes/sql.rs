@@ -1,7 +1,9 @@
 //! Checks of databases, against the real servers.
 
 mod mysql;
+mod performance;
 mod postgres;
+mod replication;
 mod sqlite;
 
 use std::{net::Ipv4Addr, time::Duration};

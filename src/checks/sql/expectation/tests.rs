@@ -159,6 +159,29 @@ fn activity_is_held_against_its_thresholds() {
     for replication in [Replication::None, Replication::Hidden] {
         assert_eq!(judge(enough, &seen(replication)).verdict, Verdict::Unknown);
     }
+    assert_eq!(
+        says(&judge(enough, &seen(Replication::Stopped))),
+        (
+            Verdict::Fail,
+            FindingReason::UnexpectedValue,
+            "replication has stopped"
+        )
+    );
+}
+
+#[test]
+fn of_several_replicas_the_worst_counts() {
+    use Replication::{Behind, Hidden, None, Stopped};
+    for (one, other, worst) in [
+        (None, Behind(1.0), Behind(1.0)),
+        (Behind(2.0), Behind(1.0), Behind(2.0)),
+        (Behind(2.0), Hidden, Hidden),
+        (Stopped, Hidden, Stopped),
+        (Behind(2.0), Stopped, Stopped),
+    ] {
+        assert_eq!(one.worse(other), worst);
+        assert_eq!(other.worse(one), worst);
+    }
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! What is asked of a MySQL or MariaDB server, in one read-only transaction.
 
+use std::time::Duration;
+
 use sqlx::{
-    AssertSqlSafe, Error, MySqlConnection, Row, TypeInfo, ValueRef,
+    AssertSqlSafe, Column as _, Error, MySqlConnection, Row, TypeInfo, ValueRef,
     mysql::{MySqlDatabaseError, MySqlRow},
 };
 use tokio::time::Instant;
@@ -11,6 +13,7 @@ use super::super::{
     failure::{Stage, finding},
     migration::{Dialect, Inquiry, inquiry},
     observation::{Activity, Answer, Catalog, Migration, Migrations, Observation, Replication},
+    performance::Performance,
 };
 use crate::{
     api::SqlMigration,
@@ -49,6 +52,12 @@ const BLOCKED: &str = "
 SELECT CAST((SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT')
           + (SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for table%lock') AS signed)";
 
+/// MySQL since 8.0.22 and MariaDB since 10.5; the first needs the privilege REPLICATION CLIENT, the second REPLICA MONITOR.
+const REPLICA: &str = "SHOW REPLICA STATUS";
+
+/// What MySQL and MariaDB call the lag there. It is null when replication has stopped.
+const BEHIND: [&str; 2] = ["Seconds_Behind_Source", "Seconds_Behind_Master"];
+
 /// The number of an error for want of a privilege.
 const ACCESS_DENIED: u16 = 1227;
 
@@ -68,6 +77,23 @@ pub(super) async fn everything(
     Ok(seen)
 }
 
+/// How long the answers to one statement take, in the transaction that [`everything`] has begun.
+pub(super) async fn latencies(
+    connection: &mut MySqlConnection,
+    target: &Target,
+    performance: &Performance,
+) -> Result<Vec<Duration>, Finding> {
+    let fault = |error| finding(error, target, Stage::Question);
+    one_row(connection).await.map_err(fault)?;
+    let mut laps = performance.laps();
+    while laps.remain() {
+        let answered = first(connection, &performance.statement).await;
+        answered.map_err(fault)?;
+        laps.end();
+    }
+    Ok(laps.latencies())
+}
+
 async fn look(
     connection: &mut MySqlConnection,
     expectation: &Expectation,
@@ -82,7 +108,11 @@ async fn look(
         seen.migration = Some(migrations(connection, expected, catalog).await?);
     }
     if expectation.needs_activity() {
-        seen.activity = Some(activity(connection).await?);
+        let mut activity = activity(connection).await?;
+        if expectation.needs_replication() {
+            activity.replication = replication(connection).await?;
+        }
+        seen.activity = Some(activity);
     }
     Ok(seen)
 }
@@ -167,15 +197,33 @@ async fn activity(connection: &mut MySqlConnection) -> Result<Activity, Error> {
     Ok(Activity {
         connections,
         connection_limit,
-        longest_transaction: std::time::Duration::from_micros(microseconds).as_secs_f64(),
+        longest_transaction: Duration::from_micros(microseconds).as_secs_f64(),
         hidden_sessions: if longest.is_none() { connections } else { 0 },
         blocked_sessions: permitted(number(connection, BLOCKED).await)?,
         replication: Replication::None,
     })
 }
 
+/// How far this server is behind those that it follows, each of which has a row.
+async fn replication(connection: &mut MySqlConnection) -> Result<Replication, Error> {
+    let rows = sqlx::raw_sql(REPLICA).fetch_all(connection).await;
+    let Some(rows) = permitted(rows)? else {
+        return Ok(Replication::Hidden);
+    };
+    let mut seen = Replication::None;
+    for row in &rows {
+        let is_lag = |column: &&sqlx::mysql::MySqlColumn| BEHIND.contains(&column.name());
+        let column = row.columns().iter().find(is_lag);
+        let column = column.ok_or_else(|| Error::ColumnNotFound(BEHIND[0].to_owned()))?;
+        let behind: Option<u32> = row.try_get_unchecked(column.ordinal())?;
+        let behind = behind.map_or(Replication::Stopped, |it| Replication::Behind(it.into()));
+        seen = seen.worse(behind);
+    }
+    Ok(seen)
+}
+
 /// `None` when the user may not know.
-fn permitted(answer: Result<i64, Error>) -> Result<Option<i64>, Error> {
+fn permitted<Answer>(answer: Result<Answer, Error>) -> Result<Option<Answer>, Error> {
     let is_denied = |error: &MySqlDatabaseError| error.number() == ACCESS_DENIED;
     match answer {
         Err(Error::Database(error)) if error.try_downcast_ref().is_some_and(is_denied) => Ok(None),
@@ -188,12 +236,24 @@ async fn number(connection: &mut MySqlConnection, statement: &'static str) -> Re
     query.fetch_one(connection).await?.try_get(0)
 }
 
-/// One statement, prepared: the server takes no second one with it.
-async fn answer(connection: &mut MySqlConnection, question: &Question) -> Result<Answer, Error> {
+/// From here on an answer ends with its first row.
+async fn one_row(connection: &mut MySqlConnection) -> Result<(), Error> {
     let limit = "SET SESSION sql_select_limit = 1";
-    sqlx::raw_sql(limit).execute(&mut *connection).await?;
-    let query = sqlx::query(AssertSqlSafe(question.statement.clone())).persistent(false);
-    let Some(row) = query.fetch_optional(connection).await? else {
+    sqlx::raw_sql(limit).execute(connection).await.map(drop)
+}
+
+/// One statement, prepared: the server takes no second one with it.
+async fn first(
+    connection: &mut MySqlConnection,
+    statement: &str,
+) -> Result<Option<MySqlRow>, Error> {
+    let query = sqlx::query(AssertSqlSafe(statement)).persistent(false);
+    query.fetch_optional(connection).await
+}
+
+async fn answer(connection: &mut MySqlConnection, question: &Question) -> Result<Answer, Error> {
+    one_row(connection).await?;
+    let Some(row) = first(connection, &question.statement).await? else {
         return Ok(Answer::NoRow);
     };
     let value = row.try_get_raw(0)?;

@@ -1,6 +1,6 @@
 //! What is asked of a PostgreSQL server, in one read-only transaction.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use sqlx::{
     AssertSqlSafe, Error, FromRow, PgConnection, Postgres, Row, postgres::PgRow, query::Query,
@@ -12,6 +12,7 @@ use super::super::{
     failure::{Stage, finding},
     migration::{Dialect, Inquiry, inquiry},
     observation::{Activity, Answer, Catalog, Migration, Migrations, Observation, Replication},
+    performance::Performance,
 };
 use crate::{
     api::SqlMigration,
@@ -85,6 +86,21 @@ pub(super) async fn everything(
         seen.answer = Some(answer.map_err(|error| finding(error, target, Stage::Question))?);
     }
     Ok(seen)
+}
+
+/// How long the answers to one statement take, in the transaction that [`everything`] has begun.
+pub(super) async fn latencies(
+    connection: &mut PgConnection,
+    target: &Target,
+    performance: &Performance,
+) -> Result<Vec<Duration>, Finding> {
+    let mut laps = performance.laps();
+    while laps.remain() {
+        let answered = first(connection, &performance.statement, None).await;
+        answered.map_err(|error| finding(error, target, Stage::Question))?;
+        laps.end();
+    }
+    Ok(laps.latencies())
 }
 
 async fn look(

@@ -20,11 +20,11 @@ CREATE TABLE users (id bigint AUTO_INCREMENT PRIMARY KEY, email varchar(64) NOT 
 CREATE VIEW paying AS SELECT id FROM users WHERE plan <> 'free';
 INSERT INTO users (email) VALUES ('a@example.com'), ('b@example.com');";
 
-fn check(server: &MariaDb, more: &str) -> String {
+pub(super) fn check(server: &MariaDb, more: &str) -> String {
     with_tls(server, "VerifyFull", more)
 }
 
-fn with_tls(server: &MariaDb, tls: &str, more: &str) -> String {
+pub(super) fn with_tls(server: &MariaDb, tls: &str, more: &str) -> String {
     format!(
         "{{engine: mysql, host: 127.0.0.1, port: {}, database: app, user: plumbline, tls: {tls}, \
          password: {{secretKeyRef: {{name: database, key: password}}}}{}{more}}}",

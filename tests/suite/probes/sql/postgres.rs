@@ -24,11 +24,11 @@ INSERT INTO users (email) VALUES ('a@example.com'), ('b@example.com');
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO plumbline;";
 
 /// A check of the server, under full TLS.
-fn check(server: &Postgres, more: &str) -> String {
+pub(super) fn check(server: &Postgres, more: &str) -> String {
     with_tls(server, "VerifyFull", more)
 }
 
-fn with_tls(server: &Postgres, tls: &str, more: &str) -> String {
+pub(super) fn with_tls(server: &Postgres, tls: &str, more: &str) -> String {
     format!(
         "{{engine: postgres, host: 127.0.0.1, port: {}, database: postgres, user: plumbline, tls: {tls}, \
          password: {{secretKeyRef: {{name: database, key: password}}}}{}{more}}}",

@@ -21,7 +21,7 @@ INSERT INTO users (email) VALUES ('a@example.com'), ('b@example.com');
 INSERT INTO schema_migrations VALUES ('20240101000000');";
 
 /// A folder with `app.db`, and the connection that made it.
-async fn database() -> (TempDir, SqliteConnection) {
+pub(super) async fn database() -> (TempDir, SqliteConnection) {
     let folder = tempfile::tempdir().unwrap();
     let options = SqliteConnectOptions::new().filename(folder.path().join("app.db"));
     let mut connection = options.create_if_missing(true).connect().await.unwrap();
@@ -32,13 +32,13 @@ async fn database() -> (TempDir, SqliteConnection) {
     (folder, connection)
 }
 
-fn check(folder: &TempDir, more: &str) -> String {
+pub(super) fn check(folder: &TempDir, more: &str) -> String {
     let path = folder.path().join("app.db");
     let comma = if more.is_empty() { "" } else { ", " };
     format!("{{engine: sqlite, path: {}{comma}{more}}}", path.display())
 }
 
-fn permitted() -> Network {
+pub(super) fn permitted() -> Network {
     Network::new(&NetworkSettings::everything_allowed(), Vec::new()).unwrap()
 }
 
