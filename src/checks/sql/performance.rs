@@ -137,11 +137,11 @@ mod tests {
         let judge = |yaml| performance(yaml).judge(&latencies);
         assert_eq!(
             judge("{maxP50: 10ms, maxP95: 19ms, maxP99: 20ms}").unwrap(),
-            "p50 10 ms, p95 19 ms, p99 20 ms of 20 answers"
+            "p50 10ms, p95 19ms, p99 20ms of 20 answers"
         );
         assert_eq!(
             judge("{maxP50: 9ms, maxP95: 19ms, maxP99: 19ms}").unwrap_err(),
-            ["p50 10 ms, over 9ms", "p99 20 ms, over 19ms"]
+            ["p50 10ms, over 9ms", "p99 20ms, over 19ms"]
         );
     }
 }
