@@ -17,8 +17,12 @@ pub trait Probe: Send + Sync + fmt::Debug {
     fn measure<'a>(&'a self, session: &'a Session, deadline: Instant)
     -> BoxFuture<'a, Measurement>;
 
-    /// The host and port that the probe talks to, in lower case (`api.example.com:443`): what the limit per host counts.
-    fn host(&self) -> &str;
+    /// The host and port that the probe talks to, in lower case (`api.example.com:443`): what the limit per host counts. The
+    /// first of its targets, unless it has none.
+    fn host(&self) -> &str {
+        let targets = self.targets();
+        targets.first().map_or("", |target| target.as_str())
+    }
 
     /// Everything that the probe is known to connect to, as it is written: judged by the egress rule before anything runs.
     fn targets(&self) -> Vec<&Target>;

@@ -67,10 +67,6 @@ impl Probe for TcpProbe {
         Box::pin(self.run(session, deadline))
     }
 
-    fn host(&self) -> &str {
-        self.target.as_str()
-    }
-
     fn targets(&self) -> Vec<&Target> {
         vec![&self.target]
     }

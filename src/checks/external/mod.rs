@@ -93,10 +93,6 @@ impl Probe for ExternalProbe {
         Box::pin(self.run(session, deadline))
     }
 
-    fn host(&self) -> &str {
-        self.request.target().as_str()
-    }
-
     fn targets(&self) -> Vec<&Target> {
         vec![self.request.target()]
     }

@@ -195,10 +195,6 @@ impl Probe for GrpcProbe {
         Box::pin(self.run(session, deadline))
     }
 
-    fn host(&self) -> &str {
-        self.target.as_str()
-    }
-
     fn targets(&self) -> Vec<&Target> {
         vec![&self.target]
     }

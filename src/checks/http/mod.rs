@@ -85,10 +85,6 @@ impl Probe for HttpProbe {
         Box::pin(self.run(session, deadline))
     }
 
-    fn host(&self) -> &str {
-        self.target().as_str()
-    }
-
     fn targets(&self) -> Vec<&Target> {
         vec![self.target()]
     }

@@ -95,10 +95,6 @@ impl Probe for MetricsProbe {
         Box::pin(self.run(session, deadline))
     }
 
-    fn host(&self) -> &str {
-        self.request.target().as_str()
-    }
-
     fn targets(&self) -> Vec<&Target> {
         vec![self.request.target()]
     }

@@ -73,10 +73,6 @@ impl Probe for PerformanceProbe {
         Box::pin(self.run(session, deadline))
     }
 
-    fn host(&self) -> &str {
-        self.sampler.request.target().as_str()
-    }
-
     fn targets(&self) -> Vec<&Target> {
         vec![self.sampler.request.target()]
     }

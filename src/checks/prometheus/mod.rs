@@ -129,10 +129,6 @@ impl Probe for PrometheusProbe {
         Box::pin(self.run(session, deadline))
     }
 
-    fn host(&self) -> &str {
-        self.query.target().as_str()
-    }
-
     fn targets(&self) -> Vec<&Target> {
         vec![self.query.target()]
     }

@@ -113,10 +113,6 @@ impl Probe for RedisProbe {
         Box::pin(self.run(session, deadline))
     }
 
-    fn host(&self) -> &str {
-        self.server.target().as_str()
-    }
-
     fn targets(&self) -> Vec<&Target> {
         vec![self.server.target()]
     }

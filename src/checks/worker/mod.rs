@@ -259,17 +259,10 @@ impl Probe for WorkerProbe {
         Box::pin(self.run(session, deadline))
     }
 
-    fn host(&self) -> &str {
-        let health = self.health.as_ref().map(Probe::host);
-        let store = self.store.as_ref().map(|store| store.target().as_str());
-        store.or(health).unwrap_or_default()
-    }
-
     fn targets(&self) -> Vec<&Target> {
+        let store = self.store.as_ref().map(Store::target);
         let health = self.health.iter().flat_map(Probe::targets);
-        health
-            .chain(self.store.as_ref().map(Store::target))
-            .collect()
+        store.into_iter().chain(health).collect()
     }
 }
 
