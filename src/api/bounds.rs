@@ -84,3 +84,13 @@ pub(super) fn baseline_samples(_: &mut schemars::SchemaGenerator) -> schemars::S
 pub(super) fn regression(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     integer(1, 1000)
 }
+
+/// 0 to 50: as many as a validation has checks.
+pub(super) fn checks(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(0, 50)
+}
+
+/// 2 to 1024.
+pub(super) fn times(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    integer(2, 1024)
+}

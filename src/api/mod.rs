@@ -8,6 +8,7 @@ mod check;
 mod conditions;
 mod crd;
 mod duration;
+mod health;
 mod lenient;
 mod reference;
 mod rollback;
@@ -21,6 +22,9 @@ pub use check::*;
 pub use conditions::{Condition, ConditionStatus, ConditionType, Reason};
 pub use crd::custom_resource_definitions;
 pub use duration::{Duration, InvalidDuration};
+pub use health::{
+    AreaHealth, AreaState, Bottleneck, ErrorPattern, Phase, RootCause, SystemHealth, Systemic,
+};
 pub use reference::SecretKeyReference;
 pub use rollback::{
     PlannedStep, PolicyReference, ReleaseReference, RequestReference, Rollback, RollbackCause,

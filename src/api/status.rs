@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Area, Condition, RollbackState, ServiceDeploy, Stage, bounds, date_time,
+    Area, Condition, RollbackState, ServiceDeploy, Stage, SystemHealth, bounds, date_time,
     lenient::{fitting, generation, generation_or_never, if_it_fits, never_observed},
 };
 
@@ -79,6 +79,13 @@ pub struct DeploymentValidationStatus {
     )]
     #[schemars(length(max = 16))]
     pub summary: Option<String>,
+    /// How the whole is, as the checks together tell; absent while nothing is known of them.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "if_it_fits"
+    )]
+    pub health: Option<SystemHealth>,
     /// Verdicts of the past, newest first, merged by release and verdict.
     #[serde(
         default,

@@ -59,6 +59,12 @@ use super::{
         priority = 1
     ),
     printcolumn(
+        name = "Root Cause",
+        type_ = "string",
+        json_path = ".status.health.rootCauses[0].check",
+        priority = 1
+    ),
+    printcolumn(
         name = "Environment",
         type_ = "string",
         json_path = ".spec.environment",

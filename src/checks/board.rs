@@ -205,7 +205,7 @@ fn blank(check: &Check, now: Timestamp) -> CheckStatus {
 }
 
 /// Whether a check of unknown state is still on its way to its first verdict.
-fn is_under_way(check: &Check, status: &CheckStatus) -> bool {
+pub(super) fn is_under_way(check: &Check, status: &CheckStatus) -> bool {
     let failing = status.failures > 0 && status.failures < check.failure_threshold;
     let untold = status.inconclusive > 0 && status.inconclusive < check.failure_threshold;
     failing || untold || status.reason == FindingReason::Pending.as_str()

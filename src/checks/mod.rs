@@ -9,6 +9,7 @@ pub mod dns;
 pub mod engine;
 pub mod external;
 pub mod grpc;
+pub mod health;
 pub mod http;
 pub mod invalid;
 pub mod logs;

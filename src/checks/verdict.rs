@@ -5,6 +5,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 use serde::Serialize;
 
 use super::schema::SchemaFingerprint;
+use crate::api::Phase;
 
 /// The longest message of a finding, in bytes: fifty checks and their conditions fit into a status of 64 KiB.
 pub const MAX_MESSAGE_BYTES: usize = 512;
@@ -233,6 +234,22 @@ pub struct Phases {
     pub authenticate: Option<Duration>,
     /// From a question on a connection that stands to the end of its answer.
     pub query: Option<Duration>,
+}
+
+impl Phases {
+    /// How long `phase` took.
+    #[must_use]
+    pub const fn of(&self, phase: Phase) -> Option<Duration> {
+        match phase {
+            Phase::Dns => self.dns,
+            Phase::Connect => self.connect,
+            Phase::Tls => self.tls,
+            Phase::FirstByte => self.first_byte,
+            Phase::Body => self.body,
+            Phase::Authenticate => self.authenticate,
+            Phase::Query => self.query,
+        }
+    }
 }
 
 /// One execution of a probe.

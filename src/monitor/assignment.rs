@@ -7,7 +7,8 @@ use k8s_openapi::jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::{
-    checks::{board::Board, schema::LiveSchema, suite::Suite},
+    api::{Bottleneck, CheckStatus},
+    checks::{board::Board, health::Slow, schema::LiveSchema, suite::Suite},
     platforms::{Observer, PlatformError, Release},
     telemetry::chain,
 };
@@ -66,7 +67,9 @@ pub struct Assignment {
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     /// The checks.
-    pub checks: Vec<crate::api::CheckStatus>,
+    pub checks: Vec<CheckStatus>,
+    /// Where time was lost.
+    pub bottleneck: Option<Bottleneck>,
     /// The release that they speak of.
     pub release: Option<SeenRelease>,
     /// The newest token whose run has ended.
@@ -106,6 +109,8 @@ pub struct Snapshot {
     pub confirm: bool,
     /// The schema of the databases that checks read.
     pub schema: LiveSchema,
+    /// Where the latest runs lost time.
+    pub slow: Vec<Slow>,
 }
 
 impl Snapshot {
@@ -128,6 +133,7 @@ impl Snapshot {
             handled,
             confirm,
             schema,
+            slow,
         } = self;
         *generation == other.generation
             && board.checks() == other.board.checks()
@@ -138,5 +144,6 @@ impl Snapshot {
             && *stale == other.stale
             && *handled == other.handled
             && *schema == other.schema
+            && *slow == other.slow
     }
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     api::CheckState,
-    checks::{board::Board, net::Session},
+    checks::{board::Board, health::Pace, net::Session},
     platforms::{PlatformError, Release},
 };
 
@@ -56,6 +56,7 @@ pub struct Entry {
     observed: Instant,
     stale: bool,
     schemas: Schemas,
+    pace: Pace,
 }
 
 /// The clocks: a monotonic one for intervals, a wall clock for what people read.
@@ -79,11 +80,13 @@ impl Entry {
         now: Now,
     ) -> Self {
         let suite = &assignment.suite;
-        let (board, first) = if memory.current {
+        let (board, pace, first) = if memory.current {
             let board = Board::restore(suite, &memory.checks, now.time);
-            (board, None)
+            let pace = Pace::following(suite, memory.bottleneck.as_ref());
+            (board, pace, None)
         } else {
-            (Board::new(suite, now.time), Some(now.instant))
+            let board = Board::new(suite, now.time);
+            (board, Pace::default(), Some(now.instant))
         };
         let due = suite
             .checks()
@@ -110,6 +113,7 @@ impl Entry {
             observed: now.instant,
             stale: false,
             schemas: Schemas::default(),
+            pace,
             assignment,
         };
         entry.plan_poll(now.instant);
@@ -141,6 +145,7 @@ impl Entry {
             };
             if !same_generation {
                 self.trouble = None;
+                self.pace = Pace::default();
             }
             if self.assignment.releases.is_none() {
                 self.release = None;
@@ -249,6 +254,7 @@ impl Entry {
                 let suite = self.assignment.suite.clone();
                 self.board.record(&suite, &run.outcomes(&suite), now.time);
                 self.schemas.record(&suite, &run);
+                self.pace.record(&run);
                 self.trouble = None;
                 self.observed = now.instant;
                 self.stale = false;
@@ -297,6 +303,7 @@ impl Entry {
     fn change_release(&mut self, release: Release, now: Now) {
         self.board = Board::new(&self.assignment.suite, now.time);
         self.schemas = Schemas::default();
+        self.pace.change_release();
         // Kept connections may lead to instances of the release before.
         self.session = None;
         self.release = Some(SeenRelease {
@@ -349,6 +356,7 @@ impl Entry {
             handled: self.handled.clone(),
             confirm: self.assignment.confirm,
             schema: self.schemas.live(&self.assignment.suite),
+            slow: self.pace.slow(),
         }
     }
 }

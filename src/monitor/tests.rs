@@ -240,6 +240,7 @@ async fn what_an_earlier_process_knew_holds_and_waits_for_its_turn() {
     let known = earlier.after(SECOND, &assignment).await;
     let memory = Memory {
         checks: known.board.checks().to_vec(),
+        bottleneck: None,
         release: known.release.clone(),
         handled: None,
         current: true,

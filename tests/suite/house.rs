@@ -83,6 +83,7 @@ const RULES: &[Rule] = &[
         name: "pure files take time and randomness from their caller",
         of: &[
             "checks/board.rs",
+            "checks/health",
             "checks/verdict.rs",
             "checks/suite.rs",
             "monitor/entry.rs",

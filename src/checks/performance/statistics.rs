@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, time::Duration};
 
 use crate::{
-    api,
+    api::{self, Phase},
     checks::verdict::{Phases, readable},
 };
 
@@ -85,17 +85,10 @@ impl Samples {
     /// Where the time of the samples from the 95th percentile on goes; `None` when no phase took any.
     pub(super) fn bottleneck(&self) -> Option<Bottleneck> {
         let slowest = &self.0[self.place(95)..];
-        let spent = |phase: fn(&Phases) -> Option<Duration>| -> u128 {
-            let of = |sample: &Sample| phase(&sample.phases).unwrap_or_default().as_micros();
-            slowest.iter().map(of).sum()
-        };
-        let phases = [
-            ("DNS", spent(|phases| phases.dns)),
-            ("connect", spent(|phases| phases.connect)),
-            ("TLS", spent(|phases| phases.tls)),
-            ("first byte", spent(|phases| phases.first_byte)),
-            ("body", spent(|phases| phases.body)),
-        ];
+        let phases = Phase::ALL.map(|phase| {
+            let of = |sample: &Sample| sample.phases.of(phase).unwrap_or_default().as_micros();
+            (phase.as_str(), slowest.iter().map(of).sum::<u128>())
+        });
         let whole: u128 = phases.iter().map(|(_, spent)| spent).sum();
         let (phase, spent) = phases
             .into_iter()

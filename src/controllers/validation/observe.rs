@@ -7,8 +7,8 @@ use kube::ResourceExt;
 use super::{rollback::Outlook, validate::Validated};
 use crate::{
     api::{
-        ConditionStatus, ConditionType, DeploymentValidation, DeploymentValidationStatus,
-        HistoryLimits,
+        Bottleneck, ConditionStatus, ConditionType, DeploymentValidation,
+        DeploymentValidationStatus, HistoryLimits,
     },
     monitor::{Memory, Monitor, SeenRelease, Snapshot, Subject},
     platforms::{LiveDeploy, Release},
@@ -57,6 +57,7 @@ fn memory(previous: &DeploymentValidationStatus, generation: i64) -> Memory {
     });
     Memory {
         checks: previous.checks.clone(),
+        bottleneck: told(previous).cloned(),
         release: previous
             .observed_release
             .as_ref()
@@ -82,4 +83,9 @@ fn memory(previous: &DeploymentValidationStatus, generation: i64) -> Memory {
             && previous.observed_generation == generation
             && !previous.checks.is_empty(),
     }
+}
+
+/// The bottleneck that was told last.
+pub(super) fn told(previous: &DeploymentValidationStatus) -> Option<&Bottleneck> {
+    previous.health.as_ref()?.bottleneck.as_ref()
 }

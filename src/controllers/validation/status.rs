@@ -5,16 +5,16 @@ use std::time::Duration;
 use super::{
     conditions::{areas, judge, ordered, refusal, reject},
     history,
-    observe::Observed,
+    observe::{Observed, told},
     rollback::{Outlook, as_records},
     terms::Terms,
 };
 use crate::{
     api::{
-        CheckStatus, ConditionStatus, ConditionType, DeploymentValidationStatus, ObservedRelease,
-        ObservedService, Reason,
+        Bottleneck, CheckStatus, ConditionStatus, ConditionType, DeploymentValidationStatus,
+        ObservedRelease, ObservedService, Reason, SystemHealth,
     },
-    checks::board::Health,
+    checks::{board::Health, health},
     clock::whole_seconds,
     controllers::outcome::{NextLook, Rejection},
     kubernetes::conditions::{Conditions, find},
@@ -139,6 +139,7 @@ fn without_checks(
         rollback: previous.rollback.clone(),
         checks: Vec::new(),
         summary: None,
+        health: None,
         history: previous.history.clone(),
         last_handled_reconcile_at: previous.last_handled_reconcile_at.clone(),
     }
@@ -214,6 +215,8 @@ fn watched(
         rollback: outlook.standing.summary.clone(),
         checks: dated(snapshot.board.checks(), &previous.checks),
         summary: Some(snapshot.board.summary()),
+        // What an old run says of the whole is not known to hold.
+        health: (!snapshot.stale).then(|| system_health(snapshot, told(previous))),
         history: previous.history.clone(),
         last_handled_reconcile_at: snapshot.handled.clone(),
     };
@@ -221,6 +224,13 @@ fn watched(
     let soaked = known_good(&mut status, observed, *soak, terms);
     rehearsed(&mut status, outlook);
     (status, next.or_sooner(soaked))
+}
+
+fn system_health(snapshot: &Snapshot, before: Option<&Bottleneck>) -> SystemHealth {
+    let Snapshot {
+        suite, board, slow, ..
+    } = snapshot;
+    health::derive(suite, board, slow, before).bounded()
 }
 
 /// The checks, each with the time at which it was first said to be in its state: who says it again, such as another controller

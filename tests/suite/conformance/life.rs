@@ -122,6 +122,7 @@ impl Life {
                 handled: None,
                 confirm: false,
                 schema: LiveSchema::default(),
+                slow: Vec::new(),
             }),
             soak: spec.soak.get(),
             history: HistoryLimits::default(),

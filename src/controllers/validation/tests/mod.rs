@@ -148,6 +148,7 @@ impl Life {
                 handled: None,
                 confirm: false,
                 schema: LiveSchema::default(),
+                slow: Vec::new(),
             }),
             soak: Duration::from_mins(1),
             history: crate::api::HistoryLimits::default(),
