@@ -16,14 +16,14 @@ use tokio::time::Instant;
 use super::{
     net::Session,
     suite::{Check, Probe, Suite, SuiteError, UnorderedCheck},
-    verdict::{Finding, FindingReason, Measurement},
+    verdict::{Finding, FindingReason, Measurement, Phases},
 };
 use crate::api::{Area, Severity, Stage};
 
 /// What a probe does at one attempt.
 #[derive(Clone, Debug)]
 pub enum Act {
-    /// Passes after a while.
+    /// Passes after a while, all of which is the phase of the first byte.
     Pass(Duration),
     /// Fails at once.
     Fail(FindingReason),
@@ -94,6 +94,13 @@ impl Probe for Scripted {
     fn measure<'a>(&'a self, _: &'a Session, _: Instant) -> BoxFuture<'a, Measurement> {
         Box::pin(async move {
             let act = self.next();
+            let phases = Phases {
+                first_byte: match act {
+                    Act::Pass(takes) => Some(takes),
+                    Act::Fail(_) | Act::Panic | Act::Hang => None,
+                },
+                ..Phases::default()
+            };
             self.seen.attempts.fetch_add(1, Ordering::SeqCst);
             let now = self.seen.running.fetch_add(1, Ordering::SeqCst) + 1;
             self.seen.most.fetch_max(now, Ordering::SeqCst);
@@ -107,7 +114,7 @@ impl Probe for Scripted {
                 Act::Hang => std::future::pending().await,
             };
             self.seen.running.fetch_sub(1, Ordering::SeqCst);
-            finding.into()
+            Measurement::of(finding, phases)
         })
     }
 

@@ -8,10 +8,11 @@ use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::{
-    api::CheckState,
+    api::{CheckState, Phase},
     checks::{
         board::Health,
         engine::EngineSettings,
+        health::{self, Lost, Slow},
         net::{Network, NetworkSettings},
         reference::{Reference, ReferenceSettings},
         scripted::{Act, QUICK, SECOND, Script, Seen},
@@ -255,6 +256,63 @@ async fn what_an_earlier_process_knew_holds_and_waits_for_its_turn() {
     assert_eq!(seen.attempts(), 0);
     world.after(31 * SECOND, &assignment).await;
     assert_eq!(seen.attempts(), 1);
+}
+
+/// Passes at once eight times, and then takes a second.
+fn slowing_down() -> Script {
+    let mut acts = vec![QUICK; 8];
+    acts.push(Act::Pass(SECOND));
+    Script::default().check("health", &[], &acts)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_phase_that_has_grown_is_news_once_and_holds_over_a_restart_but_not_over_an_edit() {
+    let mut world = World::new();
+    let (assignment, seen) = world.assignment(1, slowing_down());
+    world.assign(assignment.clone(), Memory::default()).await;
+    let known = world.after(200 * SECOND, &assignment).await;
+    assert!(known.slow.is_empty());
+    while world.wakes.try_recv().is_ok() {}
+    let known = world.after(600 * SECOND, &assignment).await;
+    assert!(seen.attempts() > 20);
+    let slow = Slow {
+        place: 0,
+        phase: Phase::FirstByte,
+        lost: Lost::Grown(512),
+    };
+    assert_eq!(known.slow, [slow]);
+    assert!(world.wakes.try_recv().is_ok());
+    assert!(world.wakes.try_recv().is_err(), "it is the same all along");
+
+    let memory = Memory {
+        checks: known.board.checks().to_vec(),
+        bottleneck: health::derive(&known.suite, &known.board, &known.slow, None).bottleneck,
+        release: known.release.clone(),
+        handled: None,
+        current: true,
+    };
+    let restarted = World::new();
+    let first = restarted.assign(assignment, memory).await;
+    assert!(first.shows_the_same(&known));
+
+    let (edited, _) = world.assignment(2, slowing_down());
+    let known = world.assign(edited, Memory::default()).await;
+    assert!(
+        known.slow.is_empty(),
+        "another spec may ask for something else"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_phase_usually_takes_is_known_over_a_change_of_the_release() {
+    let world = World::new();
+    let (assignment, _) = world.assignment(1, slowing_down());
+    world.assign(assignment.clone(), Memory::default()).await;
+    world.after(225 * SECOND, &assignment).await;
+    world.live(Some("dep-2"));
+    let known = world.after(120 * SECOND, &assignment).await;
+    assert_eq!(id(&known), Some("dep-2"));
+    assert_eq!(known.slow.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,6 +9,7 @@ mod conformance;
 mod crashes;
 mod documentation;
 mod faults;
+mod health;
 mod house;
 mod intercept;
 mod kinds;

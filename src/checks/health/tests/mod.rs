@@ -372,8 +372,8 @@ fn checks_of_one_host_or_with_a_dependency_between_them_are_one_target() {
     let failed = |name: &str| row(name).failed();
     let one_host = ["a", "b", "c"].map(|name| failed(name).host("shop.example.com:443"));
     assert_eq!(systemic(&one_host), None);
-    let ports =
-        ["a", "b", "c"].map(|name| failed(name).host(&format!("shop.example.com:{}", name.len())));
+    let ports = [("a", 80), ("b", 81), ("c", 82)]
+        .map(|(name, port)| failed(name).host(&format!("shop.example.com:{port}")));
     assert_eq!(systemic(&ports), None);
     // The first two hosts are joined by the third check alone.
     let joined = [

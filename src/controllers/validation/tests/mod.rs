@@ -1,6 +1,7 @@
 //! What status says, state by state, from minimal YAML through the real validation.
 
 mod conditions;
+mod health;
 mod past;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -21,6 +22,7 @@ use crate::{
     },
     checks::{
         board::{Board, Outcome},
+        health::Slow,
         net::{Network, NetworkSettings},
         schema::LiveSchema,
         suite::Suite,
@@ -48,6 +50,7 @@ struct Life {
     board: Board,
     release: (&'static str, Timestamp),
     stale: bool,
+    slow: Vec<Slow>,
     status: DeploymentValidationStatus,
     next: NextLook,
     now: Timestamp,
@@ -71,6 +74,7 @@ impl Life {
             board,
             release: ("dep-1", now),
             stale: false,
+            slow: Vec::new(),
             status: DeploymentValidationStatus::default(),
             next: NextLook::default(),
             now,
@@ -148,7 +152,7 @@ impl Life {
                 handled: None,
                 confirm: false,
                 schema: LiveSchema::default(),
-                slow: Vec::new(),
+                slow: self.slow.clone(),
             }),
             soak: Duration::from_mins(1),
             history: crate::api::HistoryLimits::default(),

@@ -1,0 +1,89 @@
+//! The health of the whole on a real API server: a user sees one root cause where many checks do not pass.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::support::{
+    eventually::{eventually, within},
+    scenario::{Scenario, external_spec, http_check},
+    target::Target,
+};
+
+/// A shop whose pages need its API, which needs its database.
+fn spec(target: &Target, database: &TcpListener) -> Value {
+    let address = database.local_addr().unwrap();
+    let mut spec = external_spec(&target.url());
+    let mut api = http_check("api-health", &target.url());
+    api["dependsOn"] = json!(["database-connectivity"]);
+    let mut checkout = http_check("checkout", &target.url());
+    checkout["dependsOn"] = json!(["api-health"]);
+    let assets = http_check("assets", &target.url());
+    let database = json!({
+        "name": "database-connectivity", "area": "database", "failureThreshold": 1,
+        "tcp": {"host": address.ip().to_string(), "port": address.port()},
+    });
+    spec["checks"] = json!([checkout, api, database, assets]);
+    spec
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_failed_database_is_one_root_cause_and_is_written_once() {
+    let scenario = Scenario::start().await;
+    let target = Target::start().await;
+    let database = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    scenario.apply("shop", spec(&target, &database)).await;
+    let object = scenario.until_ready("shop", "True", "Validated").await;
+    let health = &object["status"]["health"];
+    assert_eq!(health["areas"][0]["state"], "Passing", "{health}");
+    assert_eq!(health["rootCauses"], Value::Null);
+
+    drop(database);
+    let object = eventually(
+        "the root cause to be told with what it explains",
+        || async {
+            let object = scenario.get("shop").await;
+            if object["status"]["health"]["rootCauses"][0]["explained"] == 2 {
+                Ok(object)
+            } else {
+                Err(object["status"].clone())
+            }
+        },
+    )
+    .await;
+    let health = &object["status"]["health"];
+    let cause = json!({
+        "check": "database-connectivity", "area": "database", "severity": "critical",
+        "state": "Failed", "reason": "ConnectionRefused",
+        "explained": 2, "explains": ["api-health", "checkout"],
+    });
+    assert_eq!(health["rootCauses"], json!([cause]));
+    let areas = json!([
+        {"area": "database", "state": "Failed", "checks": 1, "passing": 0, "failed": 1},
+        {"area": "api", "state": "Skipped", "checks": 3, "passing": 1, "skipped": 2},
+    ]);
+    assert_eq!(health["areas"], areas);
+    let pattern = json!({
+        "reason": "ConnectionRefused", "checks": 1, "hosts": 1, "areas": ["database"],
+    });
+    assert_eq!(health["patterns"], json!([pattern]));
+    assert_eq!(health["systemic"], Value::Null);
+
+    scenario.until_still(Duration::from_secs(3)).await;
+    let (versions, requests) = (scenario.recorder.versions().len(), target.requests());
+    within(Duration::from_secs(40), "three more runs", || async {
+        if target.requests() >= requests + 3 {
+            Ok(())
+        } else {
+            Err(target.requests())
+        }
+    })
+    .await;
+    assert_eq!(
+        scenario.recorder.versions().len(),
+        versions,
+        "nothing has changed, and a status was written"
+    );
+    scenario.finish().await;
+}
