@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
 use crate::support::{
     eventually::{eventually, within},
     scenario::{Scenario, external_spec, http_check},
+    services::free_port,
     target::Target,
 };
 
@@ -26,6 +27,25 @@ fn spec(target: &Target, database: &TcpListener) -> Value {
     });
     spec["checks"] = json!([checkout, api, database, assets]);
     spec
+}
+
+/// The columns of the one validation, as `kubectl get -o wide` has them.
+async fn wide_columns(scenario: &Scenario) -> Map<String, Value> {
+    let path = format!(
+        "/apis/plumbline.dev/v1alpha1/namespaces/{}/deploymentvalidations",
+        scenario.namespace
+    );
+    let request = http::Request::get(path)
+        .header("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io")
+        .body(Vec::new())
+        .unwrap();
+    let table: Value = scenario.client.request(request).await.unwrap();
+    let names = table["columnDefinitions"].as_array().unwrap().iter();
+    let cells = table["rows"][0]["cells"].as_array().unwrap().iter();
+    names
+        .zip(cells)
+        .map(|(column, cell)| (column["name"].as_str().unwrap().to_owned(), cell.clone()))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,6 +89,10 @@ async fn one_failed_database_is_one_root_cause_and_is_written_once() {
     });
     assert_eq!(health["patterns"], json!([pattern]));
     assert_eq!(health["systemic"], Value::Null);
+    assert_eq!(
+        wide_columns(&scenario).await["Root Cause"],
+        "database-connectivity"
+    );
 
     scenario.until_still(Duration::from_secs(3)).await;
     let (versions, requests) = (scenario.recorder.versions().len(), target.requests());
@@ -85,5 +109,25 @@ async fn one_failed_database_is_one_root_cause_and_is_written_once() {
         versions,
         "nothing has changed, and a status was written"
     );
+    scenario.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn targets_that_fail_together_look_like_a_fault_of_the_environment() {
+    let scenario = Scenario::start_with("network: {egress: {allow: ['127.0.0.0/8']}}").await;
+    let port = free_port();
+    let unreachable = |number: u8| {
+        json!({
+            "name": format!("target-{number}"), "failureThreshold": 1,
+            "tcp": {"host": format!("127.0.0.{number}"), "port": port},
+        })
+    };
+    let mut spec = external_spec("http://127.0.0.1");
+    spec["checks"] = json!([unreachable(2), unreachable(3), unreachable(4)]);
+    scenario.apply("shop", spec).await;
+    let object = scenario.until_ready("shop", "False", "ChecksFailed").await;
+    let systemic = &object["status"]["health"]["systemic"];
+    assert_eq!(systemic["failing"], 3, "{object}");
+    assert_eq!(systemic["targets"], 3);
     scenario.finish().await;
 }

@@ -31,11 +31,12 @@ const LEAST_USUAL: usize = 5;
 /// The most earlier runs that are kept.
 const MOST_USUAL: usize = 15;
 
-/// A phase has grown when it takes twice its usual time at the least, and this much more: below it, twice is noise.
-const GROWN: Duration = Duration::from_millis(100);
+/// A phase has grown when it takes twice its usual time at the least, and this much more: below it, twice is noise, or a
+/// moment in which the controller itself is busy, which all its validations would report at once.
+const GROWN: Duration = Duration::from_millis(200);
 
 /// Below this it is as usual again, and below one and a half times its usual time.
-const LINGERS: Duration = Duration::from_millis(50);
+const LINGERS: Duration = Duration::from_millis(100);
 
 /// The most times that are told.
 const MOST_TIMES: u16 = 1024;

@@ -36,8 +36,8 @@ pub(super) fn systemic(suite: &Suite, board: &Board) -> Option<Systemic> {
         failing: count(failing),
         targets: count(all),
         message: format!(
-            "{failing} of {all} independent targets fail since about one time, within {minutes}m, where {LEAST} and more than \
-             half are enough: an environment fault is likelier than the release"
+            "{failing} of {all} independent targets turned bad within {minutes}m, {LEAST} and more than half are enough: an \
+             environment fault is likelier than the release"
         ),
     })
 }

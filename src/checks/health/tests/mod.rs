@@ -350,8 +350,8 @@ fn many_unrelated_targets_that_fail_at_once_are_systemic() {
     assert_eq!((told.failing, told.targets), (4, 5));
     assert_eq!(
         told.message,
-        "4 of 5 independent targets fail since about one time, within 5m, where 3 and more than half are enough: an \
-         environment fault is likelier than the release"
+        "4 of 5 independent targets turned bad within 5m, 3 and more than half are enough: an environment fault is \
+         likelier than the release"
     );
 }
 
