@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use kube::api::{Patch, PatchParams};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
 use crate::support::{
     eventually::{eventually, within},
-    scenario::{Scenario, external_spec, http_check},
+    scenario::{Scenario, condition, external_spec, http_check},
     services::free_port,
     target::Target,
 };
@@ -129,5 +130,58 @@ async fn targets_that_fail_together_look_like_a_fault_of_the_environment() {
     let systemic = &object["status"]["health"]["systemic"];
     assert_eq!(systemic["failing"], 3, "{object}");
     assert_eq!(systemic["targets"], 3);
+    scenario.finish().await;
+}
+
+/// Has the one check of `shop` run, and gives the object as it is after that.
+async fn run(scenario: &Scenario, token: &str) -> Value {
+    let annotation = json!({"metadata": {"annotations": {"plumbline.dev/requestedAt": token}}});
+    let (objects, parameters) = (scenario.objects(), PatchParams::default());
+    let patch = Patch::Merge(annotation);
+    objects.patch("shop", &parameters, &patch).await.unwrap();
+    eventually("the run to end", || async {
+        let object = scenario.get("shop").await;
+        if object["status"]["lastHandledReconcileAt"] == token {
+            Ok(object)
+        } else {
+            Err(object["status"].clone())
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phase_that_has_grown_is_the_bottleneck_until_it_is_as_before_also_over_a_restart() {
+    let mut scenario = Scenario::start().await;
+    let target = Target::start().await;
+    let mut spec = external_spec(&target.url());
+    spec["interval"] = json!("1h");
+    scenario.apply("shop", spec).await;
+    scenario.until_ready("shop", "True", "Validated").await;
+    for number in 0..5 {
+        run(&scenario, &format!("usual-{number}")).await;
+    }
+    target.take(Duration::from_secs(1));
+    let mut object = Value::Null;
+    for number in 0..3 {
+        object = run(&scenario, &format!("slow-{number}")).await;
+    }
+    let told = object["status"]["health"]["bottleneck"].clone();
+    assert_eq!(told["check"], "health", "{object}");
+    assert_eq!(told["phase"], "firstByte");
+    assert!(told["times"].as_u64() >= Some(2), "{told}");
+    assert_eq!(condition(&object, "Ready")["status"], "True");
+
+    let namespace = scenario.namespace.clone();
+    scenario.controller.restart(&namespace).await;
+    for number in 0..4 {
+        let object = run(&scenario, &format!("restarted-{number}")).await;
+        assert_eq!(object["status"]["health"]["bottleneck"], told);
+    }
+    target.take(Duration::ZERO);
+    for number in 0..2 {
+        object = run(&scenario, &format!("mended-{number}")).await;
+    }
+    assert_eq!(object["status"]["health"]["bottleneck"], Value::Null);
     scenario.finish().await;
 }

@@ -26,6 +26,8 @@ pub struct Target {
 
 struct Shared {
     answer: Mutex<Answer>,
+    /// How long it takes for each answer.
+    takes: Mutex<Duration>,
     requests: AtomicUsize,
 }
 
@@ -40,6 +42,7 @@ impl Target {
     pub async fn start() -> Self {
         let shared = Arc::new(Shared {
             answer: Mutex::new(Answer::Now(200, json!({"status": "ok"}).to_string())),
+            takes: Mutex::default(),
             requests: AtomicUsize::new(0),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -72,6 +75,11 @@ impl Target {
         *self.shared.answer.lock().unwrap() = Answer::Now(status, body.to_string());
     }
 
+    /// From now on it takes `span` for each answer.
+    pub fn take(&self, span: Duration) {
+        *self.shared.takes.lock().unwrap() = span;
+    }
+
     /// From now on it never answers.
     pub fn hang(&self) {
         *self.shared.answer.lock().unwrap() = Answer::Never;
@@ -91,6 +99,8 @@ impl Drop for Target {
 
 async fn answer(State(shared): State<Arc<Shared>>) -> Response {
     shared.requests.fetch_add(1, Ordering::SeqCst);
+    let takes = *shared.takes.lock().unwrap();
+    tokio::time::sleep(takes).await;
     let answer = shared.answer.lock().unwrap().clone();
     match answer {
         Answer::Now(status, body) => {
