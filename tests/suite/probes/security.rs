@@ -1,0 +1,1 @@
+//! The `security` check against servers with each fault, and without.
