@@ -5,31 +5,32 @@ use http::{HeaderMap, header};
 use super::judgement::Weakness;
 use crate::api::SecurityCode;
 
-/// A cookie, by what it is set with.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Cookie {
-    secure: bool,
-    http_only: bool,
-    same_site: bool,
-    /// Whether it is taken away, and not set.
-    removed: bool,
-}
+/// What a cookie is set with: names and values, in lower case.
+type Attributes = Vec<(String, String)>;
+
+/// A flag, its name, and the values that it may have; none where it needs no value.
+type Flag = (SecurityCode, &'static str, &'static [&'static str]);
+
+const FLAGS: [Flag; 3] = [
+    (SecurityCode::CookieNotSecure, "secure", &[]),
+    (SecurityCode::CookieNotHttpOnly, "httponly", &[]),
+    (
+        SecurityCode::CookieWithoutSameSite,
+        "samesite",
+        &["lax", "strict", "none"],
+    ),
+];
 
 /// What is wrong with the cookies of these answers: how many of how many, as their names are the target's.
 pub(super) fn judge<'a>(answers: impl Iterator<Item = &'a HeaderMap>) -> Vec<Weakness> {
-    let cookies: Vec<Cookie> = answers
+    let cookies: Vec<Attributes> = answers
         .flat_map(|headers| headers.get_all(header::SET_COOKIE))
-        .map(|value| cookie(&String::from_utf8_lossy(value.as_bytes())))
-        .filter(|cookie| !cookie.removed)
+        .map(|value| attributes(&String::from_utf8_lossy(value.as_bytes())))
+        .filter(|cookie| !is_removed(cookie))
         .collect();
-    let rules: [(SecurityCode, fn(&Cookie) -> bool); 3] = [
-        (SecurityCode::CookieNotSecure, |it| !it.secure),
-        (SecurityCode::CookieNotHttpOnly, |it| !it.http_only),
-        (SecurityCode::CookieWithoutSameSite, |it| !it.same_site),
-    ];
-    let wrong = rules.into_iter().map(|(code, breaks)| {
-        let count = cookies.iter().filter(|it| breaks(it)).count();
-        (code, count)
+    let wrong = FLAGS.iter().map(|flag| {
+        let count = cookies.iter().filter(|it| lacks(it, flag)).count();
+        (flag.0, count)
     });
     wrong
         .filter(|(_, count)| *count > 0)
@@ -38,23 +39,26 @@ pub(super) fn judge<'a>(answers: impl Iterator<Item = &'a HeaderMap>) -> Vec<Wea
 }
 
 /// RFC 6265, section 5.2.
-fn cookie(text: &str) -> Cookie {
-    let mut cookie = Cookie::default();
-    for attribute in text.split(';').skip(1) {
+fn attributes(cookie: &str) -> Attributes {
+    let attributes = cookie.split(';').skip(1).map(|attribute| {
         let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
-        let value = value.trim();
-        match name.trim().to_ascii_lowercase().as_str() {
-            "secure" => cookie.secure = true,
-            "httponly" => cookie.http_only = true,
-            "samesite" => {
-                let known = ["lax", "strict", "none"];
-                cookie.same_site = known.contains(&value.to_ascii_lowercase().as_str());
-            }
-            "max-age" => cookie.removed = value.parse::<i64>().is_ok_and(|age| age <= 0),
-            _ => {}
-        }
-    }
-    cookie
+        let [name, value] = [name, value].map(|text| text.trim().to_ascii_lowercase());
+        (name, value)
+    });
+    attributes.collect()
+}
+
+fn lacks(cookie: &Attributes, (_, flag, values): &Flag) -> bool {
+    !cookie.iter().any(|(name, value)| {
+        name == flag && (values.is_empty() || values.contains(&value.as_str()))
+    })
+}
+
+/// Whether it is taken away, and not set.
+fn is_removed(cookie: &Attributes) -> bool {
+    let ended = |value: &str| value.parse::<i64>().is_ok_and(|age| age <= 0);
+    let mut ages = cookie.iter().filter(|(name, _)| name == "max-age");
+    ages.any(|(_, value)| ended(value))
 }
 
 #[cfg(test)]

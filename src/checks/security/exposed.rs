@@ -52,12 +52,9 @@ static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
     ]
 });
 
-/// What the paths of a target are asked for.
+/// What a host is asked for.
 #[derive(Clone, Debug)]
-pub(super) struct Paths {
-    base: Url,
-    paths: Vec<String>,
-}
+pub(super) struct Paths(Vec<String>);
 
 /// An answer, as far as it is held against others.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,10 +99,8 @@ impl Seen {
 }
 
 impl Paths {
-    /// Those of the check, or the known ones, at the host of `url`.
-    pub(super) fn new(url: &Url, specified: &[String]) -> Result<Self, InvalidCheck> {
-        let mut base = url.clone();
-        base.set_query(None);
+    /// Those of the check, or the known ones.
+    pub(super) fn new(specified: &[String]) -> Result<Self, InvalidCheck> {
         if specified.len() > MOST_PATHS {
             return Err(InvalidCheck::new(
                 FIELD,
@@ -113,55 +108,58 @@ impl Paths {
             ));
         }
         for (place, path) in specified.iter().enumerate() {
-            if path.len() < 2 || at(&base, path).path() != path {
+            if path.len() < 2 || !is_sent_as_written(path) {
                 let field = format!("{FIELD}[{place}]");
                 return Err(InvalidCheck::new(field, "is not a path as it is sent"));
             }
         }
-        let paths = if specified.is_empty() {
+        Ok(Self(if specified.is_empty() {
             KNOWN.iter().map(|(path, _)| (*path).to_owned()).collect()
         } else {
             specified.to_vec()
-        };
-        Ok(Self { base, paths })
+        }))
     }
 
-    /// Asks for every path, between two that cannot be there.
+    /// Asks the host of `page` for every path, between two that cannot be there.
     pub(super) async fn look(
         &self,
         session: &Session,
+        page: &Url,
         deadline: Instant,
     ) -> Result<Vec<Weakness>, Finding> {
-        let before = self.see(&stranger(), session, deadline).await?;
-        let mut seen = Vec::with_capacity(self.paths.len());
-        for path in &self.paths {
-            seen.push((path.as_str(), self.see(path, session, deadline).await?));
+        let before = see(&at(page, &stranger()), session, deadline).await?;
+        let mut seen = Vec::with_capacity(self.0.len());
+        for path in &self.0 {
+            seen.push((
+                path.as_str(),
+                see(&at(page, path), session, deadline).await?,
+            ));
         }
-        let after = self.see(&stranger(), session, deadline).await?;
+        let after = see(&at(page, &stranger()), session, deadline).await?;
         let exposed = judge(&seen, [&before, &after])?;
         Ok((!exposed.is_empty())
             .then(|| Weakness::new(SecurityCode::PathExposed, exposed.join(" ")))
             .into_iter()
             .collect())
     }
+}
 
-    async fn see(&self, path: &str, session: &Session, deadline: Instant) -> Result<Seen, Finding> {
-        let request = request(&at(&self.base, path), HeaderMap::new())?;
-        let phases = &mut Phases::default();
-        match exchange(session, &request, Terms::CONTENT, deadline, phases).await {
-            Ok(answer) => Ok(Seen::new(
-                answer.status,
-                &answer.headers,
-                answer.body.whole(),
-            )),
-            // Some firewalls break off such requests, which gives nothing away.
-            Err(finding) if finding.reason == FindingReason::ConnectionReset => Ok(Seen {
-                status: 0,
-                media_type: None,
-                content: None,
-            }),
-            Err(finding) => Err(cannot_tell("which paths are exposed", &finding)),
-        }
+async fn see(url: &Url, session: &Session, deadline: Instant) -> Result<Seen, Finding> {
+    let request = request(url, HeaderMap::new())?;
+    let phases = &mut Phases::default();
+    match exchange(session, &request, Terms::CONTENT, deadline, phases).await {
+        Ok(answer) => Ok(Seen::new(
+            answer.status,
+            &answer.headers,
+            answer.body.whole(),
+        )),
+        // Some firewalls break off such requests, which gives nothing away.
+        Err(finding) if finding.reason == FindingReason::ConnectionReset => Ok(Seen {
+            status: 0,
+            media_type: None,
+            content: None,
+        }),
+        Err(finding) => Err(cannot_tell("which paths are exposed", &finding)),
     }
 }
 
@@ -170,10 +168,16 @@ fn stranger() -> String {
     format!("/plumbline-{:016x}", rand::random::<u64>())
 }
 
-fn at(base: &Url, path: &str) -> Url {
-    let mut url = base.clone();
+fn at(page: &Url, path: &str) -> Url {
+    let mut url = page.clone();
     url.set_path(path);
+    url.set_query(None);
     url
+}
+
+/// Whether it is neither mended nor shortened on the way into an address.
+fn is_sent_as_written(path: &str) -> bool {
+    Url::parse("http://localhost").is_ok_and(|url| at(&url, path).path() == path)
 }
 
 /// The paths that are exposed.
@@ -302,12 +306,12 @@ mod tests {
 
     #[test]
     fn paths_are_asked_for_at_the_host_as_they_are_written() {
-        let url: Url = "https://a.example/app/?x=1".parse().unwrap();
-        let paths = Paths::new(&url, &["/.env".to_owned(), "//b.example/x".to_owned()]).unwrap();
+        let page: Url = "https://a.example/app/?x=1".parse().unwrap();
+        let paths = Paths::new(&["/.env".to_owned(), "//b.example/x".to_owned()]).unwrap();
         let asked: Vec<String> = paths
-            .paths
+            .0
             .iter()
-            .map(|path| at(&paths.base, path).to_string())
+            .map(|path| at(&page, path).to_string())
             .collect();
         assert_eq!(
             asked,
@@ -316,9 +320,9 @@ mod tests {
         for path in [
             "/", "x", "/a b", "/../x", "/a/./b", "/a?x", "/a#x", "/\u{e9}", "",
         ] {
-            assert!(Paths::new(&url, &[path.to_owned()]).is_err(), "{path}");
+            assert!(Paths::new(&[path.to_owned()]).is_err(), "{path}");
         }
-        assert!(Paths::new(&url, &vec!["/a".to_owned(); 17]).is_err());
+        assert!(Paths::new(&vec!["/a".to_owned(); 17]).is_err());
     }
 
     #[test]

@@ -81,11 +81,9 @@ pub(super) fn of_page(headers: &HeaderMap) -> Vec<Weakness> {
 }
 
 /// The banners of these answers that show a version, by the names of their headers.
-pub(super) fn version_shown<'a>(
-    answers: impl Iterator<Item = &'a HeaderMap> + Clone,
-) -> Option<Weakness> {
+pub(super) fn version_shown(answers: &[&HeaderMap]) -> Option<Weakness> {
     let shows = |name: &&str| {
-        let mut values = answers.clone().flat_map(|headers| headers.get_all(*name));
+        let mut values = answers.iter().flat_map(|headers| headers.get_all(*name));
         values.any(|value| has_version(value.as_bytes()))
     };
     let names: Vec<&str> = BANNERS.into_iter().filter(shows).collect();
@@ -317,11 +315,11 @@ mod tests {
             ("x-other: nginx/1.25.3", false),
         ] {
             let headers = headers(&[line]);
-            let found = version_shown([&headers].into_iter());
+            let found = version_shown(&[&headers]);
             assert_eq!(found.is_some(), shown, "{line}");
         }
         let both = headers(&["server: a/1", "x-powered-by: b/2"]);
-        let found = version_shown([&both].into_iter()).unwrap();
+        let found = version_shown(&[&both]).unwrap();
         assert_eq!(found.detail.unwrap(), "server x-powered-by");
     }
 

@@ -10,6 +10,8 @@ mod mixed;
 mod old_tls;
 mod walk;
 
+use std::fmt;
+
 use bytes::Bytes;
 use futures::future::{BoxFuture, join};
 use http::{HeaderMap, Method};
@@ -24,9 +26,9 @@ use self::{
     walk::{Answer, Walk, walk},
 };
 use super::{
-    http::{RequestTemplate, address},
+    http::{RequestTemplate, Terms, address},
     invalid::InvalidCheck,
-    net::{Session, Target},
+    net::{Session, Target, target::InvalidHost},
     suite::Probe,
     verdict::{Finding, FindingReason, Measurement, Phases},
 };
@@ -36,12 +38,11 @@ const URL: &str = "security.url";
 const HTTP_URL: &str = "security.httpUrl";
 
 /// Asks an address what anybody may, and judges what it shows.
-#[derive(Debug)]
 pub struct SecurityProbe {
     url: Url,
     target: Target,
     /// Where the target is asked without TLS.
-    plain: Option<(Url, Target)>,
+    plain: Option<(Target, Url)>,
     paths: Paths,
     tolerance: Tolerance,
     old_versions: &'static [OldVersion],
@@ -52,15 +53,15 @@ impl SecurityProbe {
     /// Compiles the check.
     pub fn new(check: &SecurityCheck) -> Result<Self, InvalidCheck> {
         let url = address(&check.url, URL)?;
-        let plain = plain(&url, check.http_url.as_deref())?;
-        let plain = plain
-            .map(|url| Ok((target(&url, HTTP_URL)?, url)))
-            .transpose()?;
+        let plain = match plain(&url, check.http_url.as_deref())? {
+            Some(url) => Some((target(&url, HTTP_URL)?, url)),
+            None => None,
+        };
         Ok(Self {
             target: target(&url, URL)?,
-            paths: Paths::new(&url, &check.exposed_paths)?,
+            paths: Paths::new(&check.exposed_paths)?,
             url,
-            plain: plain.map(|(target, url)| (url, target)),
+            plain,
             tolerance: Tolerance {
                 ignored: check.ignore.clone(),
                 least: check.min_severity,
@@ -72,26 +73,26 @@ impl SecurityProbe {
 
     async fn run(&self, session: &Session, deadline: Instant) -> Measurement {
         let mut phases = Phases::default();
-        let (mut report, tls) = join(
-            self.look_at_answers(session, deadline, &mut phases),
-            self.look_at_tls(session, deadline),
-        )
-        .await;
+        let tls = async {
+            if self.url.scheme() == "https" {
+                self.look_at_tls(&self.target, session, deadline).await
+            } else {
+                Report::default()
+            }
+        };
+        let answers = self.look_at_answers(session, deadline, &mut phases);
+        let (mut report, tls) = join(answers, tls).await;
         report.add(tls);
         Measurement::of(judge(report, &self.tolerance, &self.target), phases)
     }
 
-    async fn look_at_tls(&self, session: &Session, deadline: Instant) -> Report {
+    async fn look_at_tls(&self, target: &Target, session: &Session, deadline: Instant) -> Report {
         let mut report = Report::default();
-        if self.url.scheme() != "https" {
-            return report;
-        }
         if self.tolerance.looks_for(certificate::CODES) {
-            report.take(certificate::look(session, &self.target, deadline).await);
+            report.take(certificate::look(session, target, deadline).await);
         }
         if self.tolerance.looks_for(&[SecurityCode::OldTlsAccepted]) {
-            let spoken = old_tls::spoken(session, &self.target, self.old_versions, deadline);
-            report.take(spoken.await);
+            report.take(old_tls::spoken(session, target, self.old_versions, deadline).await);
         }
         report
     }
@@ -103,38 +104,62 @@ impl SecurityProbe {
         phases: &mut Phases,
     ) -> Report {
         let mut report = Report::default();
+        // That at the address of the check is looked at by itself.
+        let terms = |url: &Url| Terms {
+            judge_certificate: !self.is_at(url) && self.tolerance.looks_for(certificate::CODES),
+            ..Terms::CONTENT
+        };
         let leaves = |from: &Url, to: &Url| from.scheme() == "https" && to.scheme() == "http";
-        let walk = match walk(session, &self.url, leaves, deadline, phases).await {
+        let walk = match walk(session, &self.url, terms, leaves, deadline, phases).await {
             Ok(walk) => walk,
             Err(finding) => {
                 report.take(Err(finding));
                 return report;
             }
         };
-        self.judge_walk(&walk, &mut report);
-        if let Some((plain, _)) = &self.plain
+        if let Some((_, plain)) = &self.plain
             && self
                 .tolerance
                 .looks_for(&[SecurityCode::HttpsRedirectMissing])
         {
             report.take(https_redirect(session, plain, deadline).await);
         }
-        if self.tolerance.looks_for(cors::CODES) {
-            report.take(cors::look(session, &self.url, deadline).await);
-        }
-        if self.tolerance.looks_for(&[SecurityCode::PathExposed]) {
-            report.take(self.paths.look(session, deadline).await);
+        if let Some(page) = self.judge_walk(&walk, &mut report) {
+            let around = self.look_around(&page.url, session, deadline);
+            report.add(around.await);
         }
         report
     }
 
-    fn judge_walk(&self, walk: &Walk, report: &mut Report) {
-        let Some(last) = walk.answers.last() else {
-            return;
-        };
+    /// What else the host of a page shows, wherever redirects have led.
+    async fn look_around(&self, page: &Url, session: &Session, deadline: Instant) -> Report {
+        let mut report = Report::default();
+        if page.scheme() == "https" && !self.is_at(page) {
+            match Target::from_url(page) {
+                Ok(target) => report.add(self.look_at_tls(&target, session, deadline).await),
+                Err(error) => report.take(Err(lost(error))),
+            }
+        }
+        if self.tolerance.looks_for(cors::CODES) {
+            report.take(cors::look(session, page, deadline).await);
+        }
+        if self.tolerance.looks_for(&[SecurityCode::PathExposed]) {
+            report.take(self.paths.look(session, page, deadline).await);
+        }
+        report
+    }
+
+    /// Whether TLS at `page` is that at the address of the check.
+    fn is_at(&self, page: &Url) -> bool {
+        self.url.origin() == page.origin()
+    }
+
+    /// Judges what was answered on the way; the page at its end, when there is one.
+    fn judge_walk<'a>(&self, walk: &'a Walk, report: &mut Report) -> Option<&'a Answer> {
+        let last = walk.answers.last()?;
         if let Some(finding) = self.shows_nothing(last) {
             report.take(Err(finding));
-            return;
+            return None;
         }
         self.judge_headers(&walk.answers, report);
         if walk.left {
@@ -142,12 +167,13 @@ impl SecurityProbe {
             let problem = "redirects to plain http, where nothing is looked at";
             let message = format!("{} {problem}", self.target);
             report.take(Err(Finding::unknown(FindingReason::NoData, message)));
-            return;
+            return None;
         }
         if last.url.host() != self.url.host() {
             report.add_all([SecurityCode::RedirectsToOtherHost.into()]);
         }
         self.judge_page(last, report);
+        Some(last)
     }
 
     /// Why an answer says nothing of what the target answers when it is well.
@@ -163,18 +189,19 @@ impl SecurityProbe {
 
     /// What every answer on the way is held to.
     fn judge_headers(&self, answers: &[Answer], report: &mut Report) {
-        let own = answers
+        let own: Vec<&Answer> = answers
             .iter()
-            .filter(|answer| answer.url.host() == self.url.host());
-        report.add_all(headers::version_shown(own.clone().map(Answer::headers)));
+            .filter(|answer| answer.url.host() == self.url.host())
+            .collect();
+        let of_own: Vec<_> = own.iter().map(|answer| answer.headers()).collect();
+        report.add_all(headers::version_shown(&of_own));
         report.add_all(cookies::judge(answers.iter().map(Answer::headers)));
         // Browsers take no word on this from an address of digits (RFC 6797, section 8.1.1).
-        let named = own
-            .filter(|it| it.url.scheme() == "https" && it.url.domain().is_some())
-            .last();
-        if let Some(answer) = named {
-            let headers = answer.headers();
-            report.add_all(headers::strict_transport(headers, self.least_hsts_days));
+        let lasting = |url: &Url| url.scheme() == "https" && url.domain().is_some();
+        let mut from_last = own.into_iter().rev().chain(answers.last());
+        if let Some(answer) = from_last.find(|answer| lasting(&answer.url)) {
+            let days = self.least_hsts_days;
+            report.add_all(headers::strict_transport(answer.headers(), days));
         }
     }
 
@@ -216,8 +243,18 @@ impl Probe for SecurityProbe {
     }
 
     fn targets(&self) -> Vec<&Target> {
-        let plain = self.plain.iter().map(|(_, target)| target);
+        let plain = self.plain.iter().map(|(target, _)| target);
         std::iter::once(&self.target).chain(plain).collect()
+    }
+}
+
+/// Shows where it asks: query and paths are nobody else's to see.
+impl fmt::Debug for SecurityProbe {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SecurityProbe")
+            .field("host", &self.host())
+            .finish_non_exhaustive()
     }
 }
 
@@ -248,12 +285,12 @@ fn plain(url: &Url, named: Option<&str>) -> Result<Option<Url>, InvalidCheck> {
 
 /// A request that anybody could send.
 fn request(url: &Url, headers: HeaderMap) -> Result<RequestTemplate, Finding> {
-    RequestTemplate::made(url.clone(), Method::GET, headers, Bytes::new()).map_err(|error| {
-        Finding::fail(
-            FindingReason::RedirectRefused,
-            format!("a redirect {error}"),
-        )
-    })
+    RequestTemplate::made(url.clone(), Method::GET, headers, Bytes::new()).map_err(lost)
+}
+
+fn lost(error: InvalidHost) -> Finding {
+    let message = format!("a redirect leads to what {error}");
+    Finding::fail(FindingReason::RedirectRefused, message)
 }
 
 /// Whether `plain` sends everybody on to TLS.
@@ -263,7 +300,9 @@ async fn https_redirect(
     deadline: Instant,
 ) -> Result<Vec<Weakness>, Finding> {
     let leaves = |_: &Url, to: &Url| to.scheme() == "https";
-    match walk(session, plain, leaves, deadline, &mut Phases::default()).await {
+    let terms = |_: &Url| Terms::CONTENT;
+    let phases = &mut Phases::default();
+    match walk(session, plain, terms, leaves, deadline, phases).await {
         Ok(walk) if walk.left => Ok(Vec::new()),
         Ok(_) => Ok(vec![SecurityCode::HttpsRedirectMissing.into()]),
         // Whoever does not answer at all shows nothing without TLS.

@@ -38,6 +38,7 @@ pub(super) struct Walk {
 pub(super) async fn walk(
     session: &Session,
     url: &Url,
+    terms: impl Fn(&Url) -> Terms,
     leaves: impl Fn(&Url, &Url) -> bool,
     deadline: Instant,
     phases: &mut Phases,
@@ -46,7 +47,7 @@ pub(super) async fn walk(
     let mut url = url.clone();
     for _ in 0..=MOST_REDIRECTS {
         let request = request(&url, HeaderMap::new())?;
-        let observation = exchange(session, &request, Terms::CONTENT, deadline, phases).await?;
+        let observation = exchange(session, &request, terms(&url), deadline, phases).await?;
         let next = next(&url, observation.status, &observation.headers);
         let here = url.clone();
         answers.push(Answer { url, observation });
