@@ -94,6 +94,7 @@ mod tests {
         assert_eq!(judged(&["a=b"]), all("1 of 1"));
         // The flags are attributes, and not a part of the value.
         assert_eq!(judged(&["a=Secure"]), all("1 of 1"));
+        assert_eq!(judged(&["secure=a"]), all("1 of 1"));
         assert_eq!(judged(&["a=b", "c=d"]), all("2 of 2"));
         assert_eq!(
             judged(&[
