@@ -169,11 +169,11 @@ mod tests {
         ];
         let bytes = prop::collection::vec(byte, 0..64);
         let parts = prop_oneof![
-            Just(WARNED.to_vec()),
-            Just(server_hello(2)),
-            Just(FATAL.to_vec())
+            3 => Just(WARNED.to_vec()),
+            1 => Just(server_hello(2)),
+            1 => Just(FATAL.to_vec()),
         ];
-        (prop::collection::vec(parts, 0..4), bytes).prop_map(|(parts, mut bytes)| {
+        (prop::collection::vec(parts, 0..6), bytes).prop_map(|(parts, mut bytes)| {
             let mut all = parts.concat();
             all.append(&mut bytes);
             all
