@@ -43,7 +43,7 @@ pub(super) fn strict_transport(headers: &HeaderMap, least_days: u16) -> Option<W
         None | Some(0) => Some(SecurityCode::HstsMissing.into()),
         Some(age) if age < u64::from(least_days) * SECONDS_PER_DAY => Some(Weakness::new(
             SecurityCode::HstsTooShort,
-            format!("{} days, under {least_days}", age / SECONDS_PER_DAY),
+            format!("{}d, under {least_days}d", age / SECONDS_PER_DAY),
         )),
         Some(_) => None,
     }
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(codes(found), [SecurityCode::HstsMissing]);
         let short = headers(&["strict-transport-security: max-age=86400"]);
         let detail = strict_transport(&short, 180).unwrap().detail.unwrap();
-        assert_eq!(detail, "1 days, under 180");
+        assert_eq!(detail, "1d, under 180d");
         let twice = [
             "strict-transport-security: max-age=0",
             "strict-transport-security: max-age=31536000",

@@ -52,7 +52,7 @@ pub(super) fn judge(headers: &HeaderMap, page: &[u8]) -> Option<Weakness> {
         }
     }
     let count = addresses.len();
-    (count > 0).then(|| Weakness::new(SecurityCode::MixedContent, format!("{count} addresses")))
+    (count > 0).then(|| Weakness::new(SecurityCode::MixedContent, format!("addresses: {count}")))
 }
 
 #[cfg(test)]
@@ -91,10 +91,10 @@ mod tests {
             r#"<form action="http://a.example/login">"#,
             r#"<!-- --> <iframe src="http://a.example/"> <!-- -->"#,
         ] {
-            assert_eq!(count(page).as_deref(), Some("1 addresses"), "{page}");
+            assert_eq!(count(page).as_deref(), Some("addresses: 1"), "{page}");
         }
         let twice = r#"<img src="http://a/1"><img src="http://a/1"><img src="http://a/2">"#;
-        assert_eq!(count(twice).as_deref(), Some("2 addresses"));
+        assert_eq!(count(twice).as_deref(), Some("addresses: 2"));
     }
 
     #[test]
