@@ -11,6 +11,7 @@ mod performance;
 mod platform;
 mod prometheus;
 mod redis;
+mod security;
 mod sql;
 mod storage;
 mod tcp;
@@ -23,7 +24,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     dns::*, external::*, grpc::*, http::*, kind::CheckKind, logs::*, metrics::*, performance::*,
-    platform::*, prometheus::*, redis::*, sql::*, storage::*, tcp::*, tls::*, worker::*,
+    platform::*, prometheus::*, redis::*, security::*, sql::*, storage::*, tcp::*, tls::*,
+    worker::*,
 };
 use super::{Duration, bounds, duration::between};
 
@@ -118,6 +120,9 @@ pub struct Check {
     /// How often patterns are in what the services of the target write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logs: Option<LogsCheck>,
+    /// What anybody on the network sees of an address: TLS, redirects, headers, cookies, and paths that should not be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security: Option<SecurityCheck>,
 }
 
 fn default_timeout() -> Duration {

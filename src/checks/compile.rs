@@ -7,8 +7,9 @@ use secrecy::SecretString;
 use super::{
     dns::DnsProbe, external::ExternalProbe, grpc::GrpcProbe, http::HttpProbe,
     invalid::InvalidCheck, logs::LogsProbe, metrics::MetricsProbe, performance::PerformanceProbe,
-    platform::PlatformProbe, prometheus::PrometheusProbe, redis::RedisProbe, sql::SqlProbe,
-    storage::StorageProbe, suite::Probe, tcp::TcpProbe, tls::TlsProbe, worker::WorkerProbe,
+    platform::PlatformProbe, prometheus::PrometheusProbe, redis::RedisProbe,
+    security::SecurityProbe, sql::SqlProbe, storage::StorageProbe, suite::Probe, tcp::TcpProbe,
+    tls::TlsProbe, worker::WorkerProbe,
 };
 use crate::{
     api::{Check, CheckKind, SecretKeyReference},
@@ -58,6 +59,7 @@ fn probe(
         CheckKind::Metrics(metrics) => Arc::new(MetricsProbe::new(metrics, secrets)?),
         CheckKind::Storage(storage) => Arc::new(StorageProbe::new(storage, secrets)?),
         CheckKind::Performance(requests) => Arc::new(PerformanceProbe::new(requests, secrets)?),
+        CheckKind::Security(check) => Arc::new(SecurityProbe::new(check)?),
         CheckKind::Worker(worker) => Arc::new(WorkerProbe::new(worker, secrets)?),
         CheckKind::Logs(check) => Arc::new(LogsProbe::new(check, platform)?),
         CheckKind::Platform(check) => Arc::new(PlatformProbe::new(check, platform)?),

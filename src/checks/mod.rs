@@ -24,6 +24,7 @@ pub mod schema;
 #[cfg(test)]
 pub mod scripted;
 pub mod secret;
+pub mod security;
 pub mod sql;
 pub mod storage;
 pub mod suite;

@@ -10,6 +10,7 @@ mod performance;
 mod platform;
 mod prometheus;
 mod redis;
+mod security;
 mod storage;
 
 use std::fs;

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::{
     Check, DnsCheck, ExternalCheck, GrpcCheck, HttpCheck, LogsCheck, MetricsCheck,
-    PerformanceCheck, PlatformCheck, PrometheusCheck, RedisCheck, SqlCheck, StorageCheck, TcpCheck,
-    TlsCheck, WorkerCheck,
+    PerformanceCheck, PlatformCheck, PrometheusCheck, RedisCheck, SecurityCheck, SqlCheck,
+    StorageCheck, TcpCheck, TlsCheck, WorkerCheck,
 };
 use crate::api::SecretKeyReference;
 
@@ -54,6 +54,7 @@ kinds! {
     platform: Platform(PlatformCheck),
     performance: Performance(PerformanceCheck),
     logs: Logs(LogsCheck),
+    security: Security(SecurityCheck),
 }
 
 impl Check {
@@ -74,6 +75,7 @@ impl Check {
             Some(
                 CheckKind::Platform(_)
                 | CheckKind::Logs(_)
+                | CheckKind::Security(_)
                 | CheckKind::Tcp(_)
                 | CheckKind::Dns(_)
                 | CheckKind::Tls(_),

@@ -21,14 +21,16 @@ use futures::future::BoxFuture;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use self::{call::Call, steps::Steps};
 pub(super) use self::{
+    body::Reading,
     exchange::{Terms, exchange},
     json::Comparison,
     observation::Observation,
+    redirect::redirects,
     request::{RequestTemplate, USER_AGENT, address, frames, headers},
     status::StatusRanges,
 };
+use self::{call::Call, steps::Steps};
 use super::{
     invalid::InvalidCheck,
     net::{Session, Target},

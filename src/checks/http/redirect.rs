@@ -14,6 +14,11 @@ pub(super) enum Hop {
     Refused(String),
 }
 
+/// Whether an answer with this status sends on to its `Location`.
+pub(in crate::checks) const fn redirects(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
+}
+
 /// Decides what comes after the answer to `request`, the `followed`th redirect of at most `most`.
 pub(super) fn next(
     request: &RequestTemplate,
@@ -22,8 +27,10 @@ pub(super) fn next(
     followed: u8,
     most: u8,
 ) -> Hop {
-    let redirects = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
-    let (true, Some(location)) = (redirects && most > 0, headers.get(header::LOCATION)) else {
+    let (true, Some(location)) = (
+        most > 0 && redirects(status.as_u16()),
+        headers.get(header::LOCATION),
+    ) else {
         return Hop::Final;
     };
     if !request.is_safe() {

@@ -4,6 +4,7 @@ mod addresses;
 pub mod policies;
 mod requests;
 pub mod rollbacks;
+mod security;
 mod services;
 mod storage;
 mod workers;
@@ -25,6 +26,7 @@ pub fn rows(port: u16, health: &str) -> Vec<Row> {
         numbers(),
         references(),
         shapes(),
+        security::rows(),
         services::rows(),
         storage::rows(),
         workers::rows(),

@@ -15,6 +15,7 @@ mod prometheus;
 mod redirects;
 mod redis;
 mod secrets;
+mod security;
 mod sql;
 mod steps;
 mod storage;

@@ -142,6 +142,10 @@ pub async fn answer(
             let behaviour = if is_get { get } else { other };
             return Box::pin(answer(send.stream, request, behaviour, ledger)).await;
         }
+        Behaviour::ByHead(choose) => {
+            let behaviour = choose.0(&request.head);
+            return Box::pin(answer(send.stream, request, &behaviour, ledger)).await;
+        }
         Behaviour::GzipBomb(unpacked) => {
             let packed = pack(*unpacked)?;
             send.all(&complete(200, "content-encoding: gzip\r\n", &packed))

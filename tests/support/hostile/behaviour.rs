@@ -1,6 +1,6 @@
 //! What a server can be told to do with a request.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 /// What a server does with every request that it reads.
 #[derive(Clone, Debug)]
@@ -47,9 +47,26 @@ pub enum Behaviour {
     InTurn(Vec<Behaviour>),
     /// Does the first with a GET, and the second with every other request.
     ByMethod(Box<Behaviour>, Box<Behaviour>),
+    /// Does what this makes of the head of a request, whichever path and headers it has.
+    ByHead(ByHead),
+}
+
+/// Makes a behaviour of the head of a request.
+#[derive(Clone)]
+pub struct ByHead(pub Arc<dyn Fn(&str) -> Behaviour + Send + Sync>);
+
+impl fmt::Debug for ByHead {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ByHead")
+    }
 }
 
 impl Behaviour {
+    /// Does what `choose` makes of the head of each request.
+    pub fn by_head(choose: impl Fn(&str) -> Self + Send + Sync + 'static) -> Self {
+        Self::ByHead(ByHead(Arc::new(choose)))
+    }
+
     /// Whether it ever resets a connection.
     pub fn resets(&self) -> bool {
         match self {
