@@ -95,6 +95,8 @@ async fn bad_input_is_refused_or_rejected_and_its_neighbours_stay_on_schedule() 
     .await;
     let target = Target::start().await;
     let forbidden = Forbidden::start().await;
+    // What rows refer to that are bad for another reason.
+    scenario.put_secret("a", &[("k", "good")]).await;
     let spec = good_spec(&target);
     for number in 0..NEIGHBOURS {
         scenario.apply(&neighbour(number), spec.clone()).await;
