@@ -299,4 +299,19 @@ mod tests {
             assert!(DnsProbe::new(&check).is_err(), "{contains}");
         }
     }
+
+    #[test]
+    fn every_name_that_is_asked_for_is_one() {
+        crate::fuzz::hold_text("dns_name", |text| {
+            let compiled = DnsProbe::new(&api::DnsCheck {
+                name: text.to_owned(),
+                record_type: DnsRecordType::A,
+                contains: Vec::new(),
+            });
+            if let Ok(probe) = compiled {
+                assert!(Name::from_ascii(&probe.name).is_ok(), "{text:?}");
+                assert!(probe.name.is_ascii() && !probe.name.contains(char::is_control));
+            }
+        });
+    }
 }

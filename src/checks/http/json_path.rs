@@ -114,4 +114,34 @@ mod tests {
             assert!(BoundedPath::parse(path).is_ok(), "{path}");
         }
     }
+
+    /// Every value of `document`, however deep.
+    fn nodes(document: &Value) -> usize {
+        1 + match document {
+            Value::Array(items) => items.iter().map(nodes).sum::<usize>(),
+            Value::Object(members) => members.values().map(nodes).sum(),
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn no_path_selects_a_node_twice() {
+        let leaf = serde_json::json!({"a": 1, "b": [true, null, "x"], "state": "up"});
+        let document = serde_json::json!({
+            "items": vec![leaf.clone(); 20], "a": {"a": {"a": leaf}}, "queue": {"depth": 3},
+        });
+        let count = nodes(&document);
+        crate::fuzz::hold_text("json_path", |text| {
+            let Ok(path) = BoundedPath::parse(text) else {
+                return;
+            };
+            let selected = path.select(&document);
+            let places: std::collections::HashSet<_> = selected
+                .iter()
+                .map(|node| std::ptr::from_ref(*node))
+                .collect();
+            assert_eq!(places.len(), selected.len(), "{text}");
+            assert!(selected.len() <= count, "{text}");
+        });
+    }
 }

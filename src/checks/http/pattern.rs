@@ -38,3 +38,49 @@ fn explain(error: &regex::Error) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As long as a body may be, and made so that what begins to match does not end.
+    fn body() -> Vec<u8> {
+        b"aaaaaaaaaaaaaaa a1b2\n".repeat(52_429)
+    }
+
+    #[test]
+    fn what_makes_other_engines_stand_still_ends_soon() {
+        let (body, began) = (body(), std::time::Instant::now());
+        for pattern in [
+            "^(a+)+$",
+            "(a|a)*c",
+            "(a|aa)+!",
+            "(.*a){12}z",
+            "(x+x+)+y",
+            "^(([a-z])+.)+[A-Z]([a-z])+$",
+            "(?s).*.*.*=.*",
+            "(a?){40}a{40}z",
+        ] {
+            assert!(
+                !compile(pattern, "field").unwrap().is_match(&body),
+                "{pattern}"
+            );
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(30));
+    }
+
+    #[test]
+    fn every_text_is_compiled_within_its_memory_or_refused_on_one_line() {
+        let body = &body()[..8192];
+        crate::fuzz::hold_text("pattern", |text| match compile(text, "field") {
+            Ok(pattern) => {
+                let _ = pattern.is_match(body);
+            }
+            Err(InvalidCheck { problem, .. }) => {
+                assert!(!problem.contains('\n'), "{text:?}: {problem}");
+            }
+        });
+        let large = compile("(a{1,1000}){1,1000}", "field").unwrap_err();
+        assert_eq!(large.problem, "needs too much memory");
+    }
+}
