@@ -80,6 +80,12 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule {
+        name: "every regular expression of a check is compiled within bounds, in one place",
+        of: &["checks/"],
+        except: &["checks/pattern.rs"],
+        never: &["RegexBuilder", "Regex::new"],
+    },
+    Rule {
         name: "pure files take time and randomness from their caller",
         of: &[
             "checks/board.rs",

@@ -2,9 +2,13 @@
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use crate::checks::invalid::InvalidCheck;
+use super::invalid::InvalidCheck;
 
 const LONGEST_PATTERN: usize = 1024;
+
+/// How deep groups and repetitions may stand in each other: the compiler takes stack for each. The library's own bound, 250, is
+/// more than a thread's stack holds in a build without optimization.
+const DEEPEST_PATTERN: u32 = 50;
 
 /// Memory of one compiled expression, and of the automaton that it builds while it runs, in bytes.
 const PATTERN_MEMORY: usize = 1024 * 1024;
@@ -18,6 +22,7 @@ pub(super) fn compile(pattern: &str, field: &str) -> Result<Regex, InvalidCheck>
         ));
     }
     RegexBuilder::new(pattern)
+        .nest_limit(DEEPEST_PATTERN)
         .size_limit(PATTERN_MEMORY)
         .dfa_size_limit(PATTERN_MEMORY)
         .build()
@@ -67,6 +72,20 @@ mod tests {
             );
         }
         assert!(began.elapsed() < std::time::Duration::from_secs(30));
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_for_a_stack_is_refused() {
+        for nested in [
+            format!("{}a{}", "(".repeat(200), ")".repeat(200)),
+            format!("a{}", "*".repeat(200)),
+            format!("{}a{}", "(?:x|".repeat(120), ")".repeat(120)),
+        ] {
+            let error = compile(&nested, "field").unwrap_err();
+            assert!(!error.problem.contains('\n'), "{error}");
+        }
+        let deepest = format!("{}a{}", "(".repeat(49), ")".repeat(49));
+        assert!(compile(&deepest, "field").unwrap().is_match(b"a"));
     }
 
     #[test]
