@@ -25,6 +25,8 @@ pub mod checks;
 pub mod cli;
 pub mod clock;
 pub mod controllers;
+#[cfg(test)]
+mod fuzz;
 pub mod kubernetes;
 pub mod monitor;
 pub mod platforms;

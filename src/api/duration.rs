@@ -194,4 +194,23 @@ mod tests {
             assert!(text.parse::<Duration>().is_err(), "{text}");
         }
     }
+
+    #[test]
+    fn every_text_is_read_as_the_schema_reads_it_and_written_as_it_is_read() {
+        let pattern = regex::Regex::new(PATTERN).unwrap();
+        crate::fuzz::hold_text("duration", |text| match text.parse::<Duration>() {
+            Ok(duration) => {
+                assert!(pattern.is_match(text), "{text:?}");
+                assert_eq!(duration.to_string().parse(), Ok(duration), "{text:?}");
+            }
+            Err(error) => {
+                assert!(error.to_string().len() < 512, "{text:?}");
+                // Of what the pattern lets pass, only what is too long is refused.
+                assert!(
+                    !pattern.is_match(text) || text.contains(['h', 'm']),
+                    "{text:?}"
+                );
+            }
+        });
+    }
 }

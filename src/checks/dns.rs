@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use futures::future::BoxFuture;
-use hickory_resolver::proto::rr::{RData, RecordType};
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use tokio::time::Instant;
 use url::Host;
 
@@ -29,8 +29,10 @@ pub struct DnsProbe {
 impl DnsProbe {
     /// Compiles the check.
     pub fn new(check: &api::DnsCheck) -> Result<Self, InvalidCheck> {
-        let Ok(Host::Domain(name)) = Host::parse(&check.name) else {
-            return Err(InvalidCheck::new("dns.name", "is not a name"));
+        let name = match Host::parse(&check.name) {
+            // What no name server could be asked for (`a..b`) would look like one that does not answer.
+            Ok(Host::Domain(name)) if Name::from_ascii(&name).is_ok() => name,
+            _ => return Err(InvalidCheck::new("dns.name", "is not a name")),
         };
         if check.contains.len() > MOST_EXPECTED {
             return Err(InvalidCheck::new(
@@ -188,10 +190,7 @@ impl Probe for DnsProbe {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use hickory_resolver::proto::rr::{
-        Name,
-        rdata::{CNAME, MX, TXT},
-    };
+    use hickory_resolver::proto::rr::rdata::{CNAME, MX, TXT};
 
     use super::*;
     use crate::checks::verdict::Verdict;
@@ -203,6 +202,33 @@ mod tests {
             contains: contains.iter().map(ToString::to_string).collect(),
         })
         .unwrap()
+    }
+
+    #[test]
+    fn what_no_name_server_could_be_asked_for_is_refused() {
+        let compiled = |name: &str| {
+            DnsProbe::new(&api::DnsCheck {
+                name: name.to_owned(),
+                record_type: DnsRecordType::A,
+                contains: Vec::new(),
+            })
+        };
+        for name in ["_dmarc.example.com", "example.com.", "münchen.example", "a"] {
+            assert!(compiled(name).is_ok(), "{name}");
+        }
+        let (label, long) = ("a".repeat(64), "a.".repeat(127) + "a.a");
+        for name in [
+            "",
+            "a..b",
+            "..",
+            "127.0.0.1",
+            "0x7f.1",
+            "a b",
+            &label,
+            &long,
+        ] {
+            assert!(compiled(name).is_err(), "{name}");
+        }
     }
 
     #[test]
@@ -272,5 +298,20 @@ mod tests {
             };
             assert!(DnsProbe::new(&check).is_err(), "{contains}");
         }
+    }
+
+    #[test]
+    fn every_name_that_is_asked_for_is_one() {
+        crate::fuzz::hold_text("dns_name", |text| {
+            let compiled = DnsProbe::new(&api::DnsCheck {
+                name: text.to_owned(),
+                record_type: DnsRecordType::A,
+                contains: Vec::new(),
+            });
+            if let Ok(probe) = compiled {
+                assert!(Name::from_ascii(&probe.name).is_ok(), "{text:?}");
+                assert!(probe.name.is_ascii() && !probe.name.contains(char::is_control));
+            }
+        });
     }
 }

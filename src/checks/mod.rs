@@ -15,6 +15,7 @@ pub mod invalid;
 pub mod logs;
 pub mod metrics;
 pub mod net;
+mod pattern;
 pub mod performance;
 pub mod platform;
 pub mod prometheus;

@@ -166,4 +166,20 @@ mod tests {
         let message = "value 0.07, expected at most 0.05 of all 2 series";
         assert_eq!(finding.message, message);
     }
+
+    #[test]
+    fn every_text_that_the_schema_admits_is_a_number_and_every_limit_is_finite() {
+        let pattern =
+            regex::Regex::new(r"^[-+]?[0-9]{1,15}(\.[0-9]{1,15})?([eE][-+]?[0-9]{1,2})?$").unwrap();
+        crate::fuzz::hold_text("threshold", |text| {
+            let operator = ThresholdOperator::Equals;
+            match Threshold::new(operator, text, SeriesMatch::All, "field") {
+                Ok(threshold) => {
+                    let finding = threshold.judge(&[threshold.limit]);
+                    assert_eq!(finding.verdict, Verdict::Pass, "{text:?}");
+                }
+                Err(_) => assert!(!pattern.is_match(text), "{text:?}"),
+            }
+        });
+    }
 }

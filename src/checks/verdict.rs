@@ -297,4 +297,14 @@ mod tests {
         assert!(finding.message.starts_with("[31mred  Set-Cookie: x"));
         assert!(!finding.message.chars().any(char::is_control));
     }
+
+    #[test]
+    fn every_text_becomes_one_line_and_stays_as_it_became() {
+        crate::fuzz::hold_text("printable", |text| {
+            let line = printable(text, 64);
+            assert!(line.len() <= 64);
+            assert!(!line.contains(char::is_control) && !line.contains('\u{202e}'));
+            assert_eq!(printable(&line, 64), line);
+        });
+    }
 }

@@ -193,4 +193,19 @@ mod tests {
         assert_eq!(url.path(), "/v1/services/..%2Fowners%3Fx=y%23z/deploys");
         assert_eq!(url.query(), None);
     }
+
+    #[test]
+    fn every_address_of_a_platform_is_plain_and_read_as_it_is_written() {
+        crate::fuzz::hold_text("base_url", |text| {
+            let Ok(base) = text.parse::<BaseUrl>() else {
+                return;
+            };
+            let written = String::from(base.clone());
+            assert!(!written.contains(['?', '#']), "{text:?}");
+            assert_eq!(written.parse::<BaseUrl>().unwrap().to_string(), written);
+            let joined = base.join(["a/../b?c#d", "e"]);
+            assert_eq!((joined.query(), joined.fragment()), (None, None));
+            assert_eq!(joined.path_segments().unwrap().next_back(), Some("e"));
+        });
+    }
 }

@@ -22,6 +22,7 @@ use std::{
     time::Duration,
 };
 
+use kube::api::PostParams;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -95,6 +96,8 @@ async fn bad_input_is_refused_or_rejected_and_its_neighbours_stay_on_schedule() 
     .await;
     let target = Target::start().await;
     let forbidden = Forbidden::start().await;
+    // What rows refer to that are bad for another reason.
+    scenario.put_secret("a", &[("k", "good")]).await;
     let spec = good_spec(&target);
     for number in 0..NEIGHBOURS {
         scenario.apply(&neighbour(number), spec.clone()).await;
@@ -311,4 +314,58 @@ async fn a_typo_that_is_not_refused_is_warned_of_and_a_good_object_warns_of_noth
     assert!(answer.body["spec"]["timout"].is_null());
     scenario.until_ready("typo", "True", "Validated").await;
     scenario.finish().await;
+}
+
+/// Rules of the schema cost the API server time, and it refuses an object whose rules would take too much of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_largest_spec_is_within_the_budget_that_the_api_server_has_for_its_rules() {
+    let scenario = Scenario::start().await;
+    let target = Target::start().await;
+    scenario.apply("good", good_spec(&target)).await;
+    let spec = largest_spec();
+    let object = Kind::Validation.object("largest", &spec);
+    assert!(object.to_string().len() > 1 << 20);
+    // The store would refuse the object for its size, the rules must not.
+    let parameters = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    let objects = Kind::Validation.objects(&scenario);
+    let object = serde_json::from_value(object).unwrap();
+    objects.create(&parameters, &object).await.unwrap();
+    scenario.until_ready("good", "True", "Validated").await;
+    scenario.finish().await;
+}
+
+/// As many of everything as the schema lets in, where a rule goes through it.
+fn largest_spec() -> Value {
+    let list = |count: usize, item: fn(usize) -> Value| (0..count).map(item).collect::<Vec<_>>();
+    let header = |place| json!({"name": format!("X-{place}"), "value": "x".repeat(64)});
+    let expected = json!({
+        "status": vec!["200-299"; 16],
+        "headers": list(16, |place| json!({"name": format!("X-{place}"), "matches": "x"})),
+        "json": vec![json!({"path": "$.a", "operator": "Equals", "value": "b"}); 16],
+        "cel": vec!["status == 200"; 8],
+        "maxLatency": "0h4m59s999ms",
+    });
+    let step = |place: usize| {
+        json!({
+            "name": format!("step-{place}"), "method": "POST", "path": "/", "body": "{}",
+            "headers": list(8, header), "expect": expected.clone(),
+            "capture": list(8, |place| json!({"name": format!("a{place}"), "json": "$.a"})),
+        })
+    };
+    let steps: Vec<Value> = (0..10).map(step).collect();
+    let name = |place: usize| format!("{place:03}{}", "a".repeat(60));
+    let checks = (0..50_usize).map(|place| {
+        let before: Vec<String> = (place.saturating_sub(16)..place).map(name).collect();
+        json!({
+            "name": name(place), "dependsOn": before, "timeout": "0h0m1s0ms", "interval": "0h1m0s0ms",
+            "http": {"url": "http://target.example/", "headers": list(32, header), "steps": steps.clone()},
+        })
+    });
+    json!({
+        "interval": "0h5m0s0ms", "timeout": "0h15m0s0ms", "target": {"external": {}},
+        "checks": checks.collect::<Vec<_>>(),
+    })
 }

@@ -80,6 +80,12 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule {
+        name: "every regular expression of a check is compiled within bounds, in one place",
+        of: &["checks/"],
+        except: &["checks/pattern.rs"],
+        never: &["RegexBuilder", "Regex::new"],
+    },
+    Rule {
         name: "pure files take time and randomness from their caller",
         of: &[
             "checks/board.rs",
@@ -236,4 +242,20 @@ fn files() -> Vec<PathBuf> {
         }
     }
     files
+}
+
+/// Every file of inputs belongs to a parser, and is used: see `src/fuzz.rs`.
+#[test]
+fn every_corpus_of_inputs_is_held_against_its_parser() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = files().into_iter();
+    let sources: String = files
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    for file in fs::read_dir(root.join("tests/data/fuzz")).unwrap() {
+        let path = file.unwrap().path();
+        let parser = path.file_stem().unwrap().to_str().unwrap();
+        let held = ["hold(", "hold_text("].map(|it| format!("fuzz::{it}\"{parser}\""));
+        assert!(held.iter().any(|it| sources.contains(it)), "{parser}");
+    }
 }

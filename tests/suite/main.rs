@@ -8,6 +8,7 @@ mod bad_input;
 mod conformance;
 mod crashes;
 mod documentation;
+mod every_kind;
 mod faults;
 mod health;
 mod house;

@@ -398,7 +398,7 @@ pub fn condition<'a>(object: &'a Value, type_: &str) -> &'a Value {
         .unwrap_or(&Value::Null)
 }
 
-/// A secret as it is, URL-encoded, in base64 and JSON-escaped.
+/// A secret as it is, URL-encoded, JSON-escaped, in hexadecimal digits and in base64.
 pub fn encodings(secret: &str) -> Vec<String> {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
@@ -407,7 +407,8 @@ pub fn encodings(secret: &str) -> Vec<String> {
         .trim_matches('"')
         .to_owned();
     // Base64 of the secret within a longer text has three shapes; their middles are the same for each shape.
-    let mut forms = vec![secret.to_owned(), encoded, escaped];
+    let digits: Vec<String> = secret.bytes().map(|it| format!("{it:02x}")).collect();
+    let mut forms = vec![secret.to_owned(), encoded, escaped, digits.concat()];
     for shift in 0..3 {
         let padded = format!("{}{secret}", &"xx"[..shift]);
         let text = STANDARD.encode(padded);

@@ -9,7 +9,6 @@ use super::{
     json::JsonAssertion,
     latency::LatencyLimits,
     observation::{Certificate, Observation},
-    pattern::compile,
     status::StatusRanges,
 };
 use crate::{
@@ -17,6 +16,7 @@ use crate::{
     checks::{
         certificate::ends_too_soon,
         invalid::InvalidCheck,
+        pattern::compile,
         verdict::{Finding, FindingReason},
     },
 };

@@ -313,4 +313,26 @@ mod tests {
             assert_eq!(error.field, format!("http.expect.json[3].{field}"));
         }
     }
+
+    #[test]
+    fn every_expected_text_equals_itself_and_nothing_of_another_kind() {
+        crate::fuzz::hold_text("json_value", |text| {
+            for operator in [JsonOperator::Equals, JsonOperator::AtLeast] {
+                let Ok(comparison) = Comparison::new(operator, Some(text)) else {
+                    continue;
+                };
+                if let Some(number) = number(text) {
+                    let fault = comparison.fault(&Value::Number(number));
+                    assert_eq!(fault, None, "{text:?} {operator:?}");
+                }
+                assert!(
+                    comparison.fault(&Value::Array(Vec::new())).is_some(),
+                    "{text:?}"
+                );
+            }
+            let equals = Comparison::new(JsonOperator::Equals, Some(text));
+            let same = Value::String(text.to_owned());
+            assert!(equals.is_ok_and(|it| it.fault(&same).is_none()) || text.len() > LONGEST_VALUE);
+        });
+    }
 }

@@ -9,7 +9,6 @@ mod json;
 mod json_path;
 mod latency;
 mod observation;
-mod pattern;
 mod redirect;
 mod request;
 mod status;

@@ -56,3 +56,26 @@ fn status(text: &str) -> Option<u16> {
     let status = digits.then(|| text.parse().ok())??;
     (100..=599).contains(&status).then_some(status)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_range_is_read_as_the_schema_reads_it_and_shown_as_it_is_read() {
+        let pattern = regex::Regex::new("^[1-5][0-9]{2}(-[1-5][0-9]{2})?$").unwrap();
+        crate::fuzz::hold_text("status_range", |text| {
+            let Ok(ranges) = StatusRanges::new(&[text.to_owned()]) else {
+                let (first, last) = text.split_once('-').unwrap_or((text, text));
+                assert!(!pattern.is_match(text) || first > last, "{text:?}");
+                return;
+            };
+            assert!(pattern.is_match(text), "{text:?}");
+            let again = StatusRanges::new(&[ranges.to_string()]).unwrap();
+            for status in 0..1000 {
+                assert_eq!(ranges.contain(status), again.contain(status), "{text:?}");
+                assert!(!ranges.contain(status) || (100..=599).contains(&status));
+            }
+        });
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use regex::Regex;
+use regex::bytes::Regex;
 
 use crate::{
     checks::verdict::{Finding, FindingReason},
@@ -20,7 +20,9 @@ pub(super) struct Pattern {
 impl Pattern {
     /// How many of these lines match.
     pub(super) fn count(&self, lines: &[String]) -> usize {
-        let matching = lines.iter().filter(|line| self.regex.is_match(line));
+        let matching = lines
+            .iter()
+            .filter(|line| self.regex.is_match(line.as_bytes()));
         matching.count()
     }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, join_all};
 use jiff::Timestamp;
-use regex::RegexBuilder;
 use tokio::time::{Instant, timeout_at};
 
 use self::judgement::{Pattern, judge};
@@ -14,6 +13,7 @@ use super::{
     compile::Platform,
     invalid::InvalidCheck,
     net::{Session, Target},
+    pattern::compile,
     platform::question::{self, Question, judge_error, late, worst},
     suite::Probe,
     verdict::{Finding, Measurement, Phases},
@@ -24,10 +24,6 @@ use crate::{
 };
 
 const MOST_PATTERNS: usize = 4;
-const LONGEST_PATTERN: usize = 1024;
-
-/// The most memory of a compiled pattern, and of the automaton that it builds while it runs, in bytes.
-const LARGEST_PATTERN: usize = 1 << 20;
 
 /// Pages of lines that the platform filtered: the platform allows few calls for logs.
 const MOST_PAGES: usize = 3;
@@ -114,22 +110,15 @@ fn pattern(pattern: &crate::api::LogPattern, field: &str) -> Result<Pattern, Inv
     if !(1..=63).contains(&pattern.name.len()) || !pattern.name.bytes().all(is_name) {
         return invalid("name", "is no name");
     }
-    if pattern.matches.is_empty() || pattern.matches.len() > LONGEST_PATTERN {
-        return invalid("matches", "is empty, or longer than 1024 bytes");
+    if pattern.matches.is_empty() {
+        return invalid("matches", "is empty");
     }
     if pattern.max_per_minute > 100 {
         return invalid("maxPerMinute", "is more than 100");
     }
-    let regex = RegexBuilder::new(&pattern.matches)
-        .size_limit(LARGEST_PATTERN)
-        .dfa_size_limit(LARGEST_PATTERN)
-        .build();
-    let Ok(regex) = regex else {
-        return invalid("matches", "is no regular expression, or too large a one");
-    };
     Ok(Pattern {
         name: pattern.name.clone(),
-        regex,
+        regex: compile(&pattern.matches, &format!("{field}.matches"))?,
         max_per_minute: pattern.max_per_minute,
     })
 }

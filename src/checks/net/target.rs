@@ -105,4 +105,21 @@ mod tests {
             assert_eq!(Target::new(host, 80), Err(InvalidHost), "{host}");
         }
     }
+
+    #[test]
+    fn every_host_is_shown_as_it_is_dialled() {
+        crate::fuzz::hold_text("target", |text| {
+            let Ok(target) = Target::new(text, 80) else {
+                return;
+            };
+            let (host, port) = target.as_str().rsplit_once(':').unwrap();
+            assert_eq!(port, "80");
+            assert_eq!(Target::new(host, 80).as_ref(), Ok(&target), "{text:?}");
+            let plain = |it: char| it.is_ascii_graphic() && !it.is_ascii_uppercase();
+            assert!(
+                host.chars().all(plain) && !host.contains(['@', '/', '?', '#']),
+                "{text:?}"
+            );
+        });
+    }
 }

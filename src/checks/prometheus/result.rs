@@ -226,4 +226,16 @@ mod tests {
             let _ = of(200, &success("vector", &body));
         }
     }
+
+    #[test]
+    fn no_answer_breaks_the_reader_or_shows_in_its_finding() {
+        crate::fuzz::hold_text("prometheus_answer", |text| {
+            for status in [200, 400, 422, 503] {
+                if let Err(finding) = of(status, text) {
+                    assert!(!finding.message.contains("canary"), "{finding:?}");
+                    assert_ne!(finding.verdict, Verdict::Pass);
+                }
+            }
+        });
+    }
 }

@@ -126,4 +126,11 @@ mod tests {
             prop_assert!(Info::parse(&text).replicas.len() <= MOST_REPLICAS);
         }
     }
+
+    #[test]
+    fn no_answer_breaks_the_reader() {
+        crate::fuzz::hold_text("redis_info", |text| {
+            assert!(Info::parse(text).replicas.len() <= MOST_REPLICAS);
+        });
+    }
 }

@@ -199,7 +199,8 @@ impl Expectation {
 
 /// A statement that reads, without a semicolon at its end.
 pub(in crate::checks) fn reading(statement: &str, field: &str) -> Result<String, InvalidCheck> {
-    let statement = statement.trim().trim_end_matches(';').trim_end();
+    let ends = |it: char| it == ';' || it.is_whitespace();
+    let statement = statement.trim_start().trim_end_matches(ends);
     let word = statement.split(|it: char| !it.is_ascii_alphabetic()).next();
     let word = word.unwrap_or_default().to_ascii_lowercase();
     if !READING.contains(&word.as_str()) {

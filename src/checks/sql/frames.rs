@@ -112,4 +112,13 @@ mod tests {
             let _ = bytes.chunks(cut).all(|chunk| frames.admits(chunk));
         }
     }
+
+    #[test]
+    fn what_is_admitted_does_not_depend_on_how_it_is_cut() {
+        crate::fuzz::hold("frames", |input| {
+            let whole = Frames::default().admits(input);
+            let mut frames = Frames::default();
+            assert_eq!(input.chunks(3).all(|part| frames.admits(part)), whole);
+        });
+    }
 }

@@ -318,4 +318,18 @@ mod tests {
             proptest::prop_assert_eq!(compare(&one, &other), compare(&other, &one).reverse());
         }
     }
+
+    #[test]
+    fn no_version_breaks_the_order() {
+        crate::fuzz::hold_text("migration_version", |text| {
+            let versions: Vec<&str> = text.split('|').take(12).collect();
+            for one in &versions {
+                for other in &versions {
+                    let order = compare(one, other);
+                    assert_eq!(order, compare(other, one).reverse(), "{one:?} {other:?}");
+                }
+                assert_eq!(compare(one, one), Ordering::Equal, "{one:?}");
+            }
+        });
+    }
 }

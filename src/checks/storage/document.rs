@@ -169,4 +169,17 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn no_document_breaks_the_reader_or_goes_beyond_its_caps() {
+        crate::fuzz::hold("storage_document", |input| {
+            let Some(document) = Document::read(input) else {
+                return;
+            };
+            assert!(!document.root().is_empty() && !document.root().contains('/'));
+            assert!(document.elements.len() <= MOST_ELEMENTS + 1);
+            let deepest = document.elements.iter().map(|it| it.way.split('/').count());
+            assert!(deepest.max().is_some_and(|depth| depth <= DEEPEST + 1));
+        });
+    }
 }

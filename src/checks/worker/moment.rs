@@ -102,4 +102,18 @@ mod tests {
             let _ = Moment::read(&text, now);
         }
     }
+
+    #[test]
+    fn no_time_breaks_the_reader_and_spaces_around_it_do_not_matter() {
+        crate::fuzz::hold_text("moment", |text| {
+            for now in [i64::MIN, 0, 1_800_000_000_000, i64::MAX] {
+                let spaced = format!(" {text}\n");
+                assert_eq!(
+                    Moment::read(text, now),
+                    Moment::read(&spaced, now),
+                    "{text:?}"
+                );
+            }
+        });
+    }
 }

@@ -283,4 +283,11 @@ mod tests {
             assert_eq!(Errand::read(&errand.text()), errand);
         }
     }
+
+    #[test]
+    fn what_is_remembered_by_anybody_is_read_and_written_as_it_is() {
+        crate::fuzz::hold_text("redis_errand", |text| {
+            assert_eq!(Errand::read(text).text(), text);
+        });
+    }
 }

@@ -203,4 +203,30 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn no_header_asks_for_more_than_its_bounds() {
+        crate::fuzz::hold("render_limits", |input| {
+            let mut headers = HeaderMap::new();
+            let names = [
+                "ratelimit-limit",
+                "ratelimit-remaining",
+                "ratelimit-reset",
+                "retry-after",
+            ];
+            for (name, value) in names.into_iter().zip(input.split(|it| *it == b'|')) {
+                let value = HeaderValue::from_bytes(value);
+                headers.extend(
+                    value
+                        .ok()
+                        .map(|value| (HeaderName::from_static(name), value)),
+                );
+            }
+            if let Some(allowance) = allowance(&headers, now()) {
+                assert!(allowance.limit > 0 && allowance.reset <= LONGEST_WINDOW);
+            }
+            let wait = retry_after(&headers, now());
+            assert!(wait.is_none_or(|it| (SHORTEST_PAUSE..=LONGEST_PAUSE).contains(&it)));
+        });
+    }
 }

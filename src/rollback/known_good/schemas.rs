@@ -142,4 +142,14 @@ mod tests {
             assert!(schemas(&status).is_empty(), "{garbage}");
         }
     }
+
+    #[test]
+    fn no_kept_text_breaks_the_reader() {
+        crate::fuzz::hold_text("kept_schema", |text| {
+            if let Some(schema) = read(text) {
+                let kept = write(&schema).and_then(|it| read(&it));
+                assert!(kept.is_none_or(|it| it.digest() == schema.digest()));
+            }
+        });
+    }
 }

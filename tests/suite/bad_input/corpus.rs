@@ -1,6 +1,8 @@
 //! The table of bad inputs, by the field that each is written in.
 
 mod addresses;
+mod every_kind;
+mod kinds;
 pub mod policies;
 mod requests;
 pub mod rollbacks;
@@ -30,6 +32,8 @@ pub fn rows(port: u16, health: &str) -> Vec<Row> {
         services::rows(),
         storage::rows(),
         workers::rows(),
+        kinds::rows(),
+        every_kind::rows(port),
     ];
     parts.into_iter().flatten().collect()
 }
@@ -313,4 +317,13 @@ fn shapes() -> Vec<Row> {
         refuse("S33", "spec.target", Value::Null),
         works("S33", "spec.interval", Value::Null),
     ]
+}
+
+#[test]
+fn every_kind_of_check_has_rows_of_its_own() {
+    let rows = rows(1, "http://a");
+    for kind in plumbline::api::CheckKind::NAMES {
+        let count = rows.iter().filter(|row| row.is_about(kind)).count();
+        assert!(count >= 5, "{count} rows are about {kind}");
+    }
 }

@@ -213,6 +213,12 @@ impl Row {
         }
     }
 
+    /// Whether it changes a check of this kind, or puts one in place of another.
+    pub fn is_about(&self, kind: &str) -> bool {
+        let changed = self.field.split(['.', '[']).any(|step| step == kind);
+        changed || self.value.get(kind).is_some()
+    }
+
     fn admitted(&self) -> bool {
         matches!(self.expected, Expected::Rejected { .. } | Expected::Works)
     }

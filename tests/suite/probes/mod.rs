@@ -43,11 +43,11 @@ use crate::support::hostile::{Authority, NameServer};
 const AMPLE: Duration = Duration::from_secs(20);
 
 /// A network that may reach this machine, as no controller may by default.
-fn network() -> Network {
+pub fn network() -> Network {
     network_with(NetworkSettings::default())
 }
 
-fn network_with(mut settings: NetworkSettings) -> Network {
+pub fn network_with(mut settings: NetworkSettings) -> Network {
     settings.egress.allow = ["127.0.0.1/32", "::1/128"]
         .map(|network| network.parse().unwrap())
         .to_vec();
@@ -60,7 +60,7 @@ fn network_trusting(authority: &Authority) -> Network {
     network_with(settings)
 }
 
-fn settings_asking(server: &NameServer) -> NetworkSettings {
+pub fn settings_asking(server: &NameServer) -> NetworkSettings {
     let mut settings = NetworkSettings::default();
     settings.dns.servers = vec![server.address()];
     settings
@@ -80,7 +80,7 @@ fn probe_tcp(host: &str, port: u16) -> TcpProbe {
     .unwrap()
 }
 
-async fn measure(probe: &dyn Probe, session: &Session) -> Measurement {
+pub async fn measure(probe: &dyn Probe, session: &Session) -> Measurement {
     measure_within(AMPLE, probe, session).await
 }
 
@@ -109,7 +109,7 @@ fn assert_says(measurement: &Measurement, verdict: Verdict, reason: FindingReaso
 }
 
 /// Waits until `condition` holds, for a few seconds at most.
-async fn eventually(what: &str, condition: impl Fn() -> bool) {
+pub async fn eventually(what: &str, condition: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(5);
     while !condition() {
         assert!(Instant::now() < deadline, "waited in vain until {what}");

@@ -391,3 +391,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn no_answer_breaks_the_judgement_or_shows_in_it() {
+    let target = Target::new("api.example.com", 443).unwrap();
+    crate::fuzz::hold("external_answer", |input| {
+        for of in PRESETS {
+            for status in [200, 401, 429, 503] {
+                let answer = Answer {
+                    status,
+                    headers: &HeaderMap::new(),
+                    body: Some(input),
+                    keyed: true,
+                };
+                let finding = judge(preset(of), answer, &target);
+                assert!(
+                    status < 400 || finding.verdict != Verdict::Pass,
+                    "{finding:?}"
+                );
+            }
+        }
+    });
+}

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue};
 
 use super::document::Tally;
-use crate::checks::http::pattern;
+use crate::checks::pattern;
 
 /// Bytes that a comparison or a copy gets through in one step.
 const BYTES_A_STEP: u64 = 16;

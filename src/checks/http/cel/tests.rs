@@ -215,3 +215,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn no_expression_breaks_the_compiler_or_the_judgement() {
+    let body = listing(2000);
+    crate::fuzz::hold_text("cel", |text| match CelAssertions::new(&[text.to_owned()]) {
+        Ok(assertions) => {
+            let headers = HeaderMap::new();
+            for body in [BODY, body.as_str(), "{"] {
+                let answer = Answer {
+                    status: 200,
+                    headers: &headers,
+                    body: body.as_bytes(),
+                    elapsed: Duration::ZERO,
+                };
+                let _ = assertions.judge(&answer);
+            }
+        }
+        Err(error) => assert!(!error.problem.contains('\n'), "{text:?}: {error}"),
+    });
+}

@@ -8,8 +8,9 @@ use super::template::{Captured, Values, is_name};
 use crate::{
     api,
     checks::{
-        http::{json_path::BoundedPath, observation::Observation, pattern::compile},
+        http::{json_path::BoundedPath, observation::Observation},
         invalid::InvalidCheck,
+        pattern::compile,
         verdict::{Finding, FindingReason},
     },
 };

@@ -280,4 +280,18 @@ mod tests {
             prop_assert_eq!(pairs, expected);
         }
     }
+
+    #[test]
+    fn no_template_breaks_the_reader_and_a_literal_is_rendered_as_it_is_meant() {
+        crate::fuzz::hold_text("template", |text| {
+            let Ok(template) = Template::parse(text) else {
+                return;
+            };
+            assert!(template.references().count() <= MOST_REFERENCES);
+            if template.is_literal() {
+                let rendered = template.render(Form::Json, &Values::new());
+                assert_eq!(rendered, text.replace("$${", "${"));
+            }
+        });
+    }
 }

@@ -259,3 +259,16 @@ proptest! {
         prop_assert_eq!(one(&line, Format::Text), plain(&name, &labels, value, time));
     }
 }
+
+#[test]
+fn no_exposition_breaks_the_reader_or_shows_in_its_error() {
+    crate::fuzz::hold("exposition", |input| {
+        for format in [Format::Text, Format::OpenMetrics] {
+            let mut samples = 0;
+            let outcome = read(input, format, |_| samples += 1);
+            let lines = input.split(|it| *it == b'\n').count();
+            assert!(samples <= lines);
+            assert!(outcome.is_ok() || outcome.is_err_and(|error| error.line <= lines));
+        }
+    });
+}

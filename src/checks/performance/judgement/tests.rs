@@ -249,3 +249,12 @@ proptest! {
         prop_assert_eq!(permille(&percentage(rate)), Some(rate));
     }
 }
+
+#[test]
+fn every_rate_is_read_as_the_schema_reads_it() {
+    let pattern = regex::Regex::new(r"^(100|[0-9]{1,2}(\.[0-9])?)%$").unwrap();
+    crate::fuzz::hold_text("error_rate", |text| match permille(text) {
+        Some(rate) => assert_eq!(permille(&percentage(rate)), Some(rate), "{text:?}"),
+        None => assert!(!pattern.is_match(text), "{text:?}"),
+    });
+}

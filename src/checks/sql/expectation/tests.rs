@@ -224,3 +224,26 @@ fn a_statement_that_does_not_begin_to_read_is_refused() {
         assert!(!refused(statement), "{statement}");
     }
 }
+
+#[test]
+fn every_statement_that_the_schema_admits_is_taken_and_none_that_begins_otherwise() {
+    let words = regex::Regex::new("(?i)^(select|with|values|table)([^a-z]|$)").unwrap();
+    crate::fuzz::hold_text("sql_statement", |text| match reading(text, "field") {
+        Ok(statement) => {
+            assert!(words.is_match(&statement), "{text:?}");
+            assert!(
+                !statement.ends_with(';') && !statement.contains('\0'),
+                "{text:?}"
+            );
+            assert_eq!(
+                reading(&statement, "field"),
+                Ok(statement.clone()),
+                "{text:?}"
+            );
+        }
+        Err(_) => assert!(
+            !words.is_match(text.trim()) || text.contains('\0'),
+            "{text:?}"
+        ),
+    });
+}
