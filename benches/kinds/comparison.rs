@@ -6,25 +6,12 @@ use std::{
     time::Duration,
 };
 
-use plumbline::{
-    api,
-    checks::{
-        compile::{Platform, compile},
-        net::{Network, NetworkSettings},
-        suite::Probe,
-        verdict::Verdict,
-    },
-};
+use plumbline::checks::{net::Network, suite::Probe, verdict::Verdict};
 use rustix::time::{ClockId, clock_gettime};
 use stats_alloc::Region;
 use tokio::time::{Instant, sleep};
 
-use super::{
-    ALLOCATOR, Broken,
-    process::load,
-    support::proxy::Proxy,
-    world::{World, secret},
-};
+use super::{ALLOCATOR, Broken, process::load, support::proxy::Proxy, world::World};
 
 /// Rounds of a comparison: one turn of the check, and two of the bare client, which show what it differs from itself.
 const ROUNDS: usize = 25;
@@ -88,21 +75,11 @@ struct Cost {
     allocations: f64,
 }
 
-/// The probe of a check, which may go anywhere.
-pub fn probe(check: &str, platform: Platform<'_>) -> Result<Arc<dyn Probe>, Broken> {
-    let check: api::Check = serde_yaml::from_str(&format!("{{name: a, {check}}}"))
-        .map_err(|broken| format!("{check}: {broken}"))?;
-    Ok(compile(&check, &|it| Some(secret(it)), platform)?)
-}
-
 impl Comparison {
     pub fn new(world: &World, named: Vec<String>) -> Result<Self, Broken> {
-        let mut settings = NetworkSettings::everything_allowed();
-        settings.dns.servers = vec![world.name_server];
-        settings.tls.certificate_authorities = Some(world.authority.clone());
         Ok(Self {
             named,
-            network: Network::new(&settings, Vec::new())?,
+            network: Network::new(&world.settings(), Vec::new())?,
             rows: Vec::new(),
         })
     }

@@ -10,11 +10,11 @@ use sqlx::{
 };
 
 use super::{
-    Broken, checks,
-    comparison::{Comparison, Kind, probe},
-    support::postgres::PASSWORD,
+    Broken,
+    comparison::{Comparison, Kind},
+    support::{checks, postgres::PASSWORD},
     web::held,
-    world::World,
+    world::{World, probe},
 };
 
 pub async fn measure(comparison: &mut Comparison, world: &World) -> Result<(), Broken> {

@@ -7,7 +7,6 @@ use std::{alloc::System, error::Error, process::ExitCode};
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
-mod checks;
 mod comparison;
 mod databases;
 mod platform;

@@ -15,10 +15,11 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::{
-    Broken, checks,
-    comparison::{Comparison, Kind, probe},
+    Broken,
+    comparison::{Comparison, Kind},
+    support::checks,
     web::{client, held},
-    world::{self, World},
+    world::{self, World, probe},
 };
 
 pub async fn measure(comparison: &mut Comparison, world: &World) -> Result<(), Broken> {

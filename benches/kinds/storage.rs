@@ -13,11 +13,14 @@ use object_store::{
 };
 
 use super::{
-    Broken, checks,
-    comparison::{Comparison, Kind, probe},
-    support::storage::{OWNER, REGION, SECRET},
+    Broken,
+    comparison::{Comparison, Kind},
+    support::{
+        checks,
+        storage::{OWNER, REGION, SECRET},
+    },
     web::{client, held},
-    world::World,
+    world::{World, probe},
 };
 
 /// The content of a marker.

@@ -22,10 +22,11 @@ use tokio_rustls::TlsConnector;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use super::{
-    Broken, checks,
-    comparison::{Comparison, Kind, probe},
+    Broken,
+    comparison::{Comparison, Kind},
+    support::checks,
     web::held,
-    world::World,
+    world::{World, probe},
 };
 
 pub async fn measure(comparison: &mut Comparison, world: &World) -> Result<(), Broken> {

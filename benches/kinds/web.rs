@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::{
-    Broken, checks,
-    comparison::{Comparison, HTTP_GOAL, Kind, probe},
-    support::postgres::PASSWORD,
-    world::World,
+    Broken,
+    comparison::{Comparison, HTTP_GOAL, Kind},
+    support::{checks, postgres::PASSWORD},
+    world::{World, probe},
 };
 
 /// A check, as text, for a port of its server.

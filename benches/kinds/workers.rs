@@ -5,12 +5,12 @@ use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 
 use super::{
-    Broken, checks,
-    comparison::{Comparison, Kind, probe},
+    Broken,
+    comparison::{Comparison, Kind},
     databases,
-    support::redis::PASSWORD,
+    support::{checks, redis::PASSWORD},
     web::held,
-    world::World,
+    world::{World, probe},
 };
 
 pub async fn measure(comparison: &mut Comparison, world: &World) -> Result<(), Broken> {

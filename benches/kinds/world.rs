@@ -2,22 +2,31 @@
 //! none of the measurement's.
 
 use std::{
-    io::{BufRead, BufReader, Write, stdin, stdout},
+    io::{self, BufRead, BufReader, Write, stdin, stdout},
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
 use plumbline::{
     api,
+    checks::{
+        compile::{self, compile},
+        net::NetworkSettings,
+        suite::Probe,
+    },
     simulator::{
         Bucket, Limit, NewDeploy, NewKey, NewLine, NewService, Options, Running, Simulator,
     },
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 
 use super::{
     Broken,
@@ -54,8 +63,8 @@ pub const KEY: &str = "rnd_keyOfTheMeasurement";
 pub struct World {
     /// Servers that answer at once.
     pub ports: Ports,
-    /// The same behind doors that stay shut for [`DOOR`].
-    pub slow: Ports,
+    /// The same from afar: what is said takes [`WAY`] to them.
+    pub far: Ports,
     /// Of those who sign the servers' certificates.
     pub authority: PathBuf,
     pub name_server: SocketAddr,
@@ -89,8 +98,8 @@ pub struct Platform {
     pub owner: String,
 }
 
-/// How long a door stays shut for each connection.
-pub const DOOR: Duration = Duration::from_millis(100);
+/// How long the way to a far server is.
+pub const WAY: Duration = Duration::from_millis(20);
 
 /// How many ports hang.
 const HANGING: usize = 50;
@@ -107,6 +116,14 @@ impl Drop for Playing {
 }
 
 impl World {
+    /// Its name server and its authority; every address is allowed.
+    pub fn settings(&self) -> NetworkSettings {
+        let mut settings = NetworkSettings::everything_allowed();
+        settings.dns.servers = vec![self.name_server];
+        settings.tls.certificate_authorities = Some(self.authority.clone());
+        settings
+    }
+
     /// Starts one.
     pub fn start() -> Result<(Playing, Self), Broken> {
         let mut child = Command::new(std::env::current_exe()?)
@@ -122,8 +139,15 @@ impl World {
     }
 }
 
+/// The probe of a check of this world, as it is written.
+pub fn probe(check: &str, platform: compile::Platform<'_>) -> Result<Arc<dyn Probe>, Broken> {
+    let check: api::Check = serde_yaml::from_str(&format!("{{name: a, {check}}}"))
+        .map_err(|broken| format!("{check}: {broken}"))?;
+    Ok(compile(&check, &|it| Some(secret(it)), platform)?)
+}
+
 /// The value of a Secret that a check of this world names.
-pub fn secret(reference: &api::SecretKeyReference) -> SecretString {
+fn secret(reference: &api::SecretKeyReference) -> SecretString {
     let value = match (reference.name.as_str(), reference.key.as_str()) {
         ("cache", _) => redis::PASSWORD,
         ("storage", "id") => storage::OWNER,
@@ -165,7 +189,7 @@ pub async fn play() -> Result<(), Broken> {
     };
     let mut world = World {
         ports,
-        slow: ports.behind_doors().await?,
+        far: ports.moved_away().await?,
         authority: authority.file(),
         name_server: name_server.address(),
         storage: of(&storage.url())?,
@@ -263,17 +287,17 @@ async fn platform() -> Result<(Running, Platform), Broken> {
 }
 
 impl Ports {
-    async fn behind_doors(self) -> Result<Self, Broken> {
+    async fn moved_away(self) -> Result<Self, Broken> {
         Ok(Self {
-            http: door(self.http).await?,
-            external: door(self.external).await?,
-            metrics: door(self.metrics).await?,
-            prometheus: door(self.prometheus).await?,
-            tls: door(self.tls).await?,
-            grpc: door(self.grpc).await?,
-            redis: door(self.redis).await?,
-            postgres: door(self.postgres).await?,
-            mariadb: door(self.mariadb).await?,
+            http: far(self.http).await?,
+            external: far(self.external).await?,
+            metrics: far(self.metrics).await?,
+            prometheus: far(self.prometheus).await?,
+            tls: far(self.tls).await?,
+            grpc: far(self.grpc).await?,
+            redis: far(self.redis).await?,
+            postgres: far(self.postgres).await?,
+            mariadb: far(self.mariadb).await?,
         })
     }
 }
@@ -285,22 +309,41 @@ fn of(url: &str) -> Result<u16, Broken> {
         .ok_or("an address without a port")?)
 }
 
-/// A port whose connections lead to `port` after a while.
-async fn door(port: u16) -> Result<u16, Broken> {
+/// A port that leads to `port`, and takes its time for what is said.
+async fn far(port: u16) -> Result<u16, Broken> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let own = listener.local_addr()?.port();
     tokio::spawn(async move {
-        while let Ok((mut near, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                tokio::time::sleep(DOOR).await;
-                let mut far = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-                near.set_nodelay(true)?;
-                far.set_nodelay(true)?;
-                tokio::io::copy_bidirectional(&mut near, &mut far).await
-            });
+        while let Ok((near, _)) = listener.accept().await {
+            tokio::spawn(carry(near, port));
         }
     });
     Ok(own)
+}
+
+/// Until one of both sides ends.
+async fn carry(near: TcpStream, port: u16) -> io::Result<()> {
+    let far = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    near.set_nodelay(true)?;
+    far.set_nodelay(true)?;
+    let (mut near_reads, mut near_writes) = near.into_split();
+    let (mut far_reads, mut far_writes) = far.into_split();
+    let there = async {
+        let mut said = vec![0; 16 << 10];
+        loop {
+            let length = near_reads.read(&mut said).await?;
+            if length == 0 {
+                return far_writes.shutdown().await;
+            }
+            tokio::time::sleep(WAY).await;
+            far_writes.write_all(&said[..length]).await?;
+        }
+    };
+    let back = tokio::io::copy(&mut far_reads, &mut near_writes);
+    tokio::select! {
+        ended = there => ended,
+        ended = back => ended.map(drop),
+    }
 }
 
 /// A port whose connections lead nowhere.

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 use self::{call::Call, steps::Steps};
 pub(super) use self::{
-    exchange::{Terms, exchange},
+    exchange::{Terms, exchange, exchange_over},
     json::Comparison,
     observation::Observation,
     request::{RequestTemplate, USER_AGENT, address, frames, headers},

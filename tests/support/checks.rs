@@ -1,4 +1,4 @@
-//! A check of each kind, as its author would write it. Those of the world's servers pass.
+//! A check of each kind, as its author would write it: those that pass against the servers of tests and measurements.
 
 /// A request whose answer's status and one member are judged.
 pub fn http(port: u16) -> String {
