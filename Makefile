@@ -30,7 +30,7 @@ build: ## The release binary, target/release/plumbline
 	cargo build --release --locked
 
 .PHONY: bench
-bench: cluster-programs ## What a check, a run, a rollback and a fleet cost, in half an hour: docs/benchmarks.md; BENCH=cost measures that alone
+bench: cluster-programs services ## What a check, a run, a rollback and a fleet cost, in half an hour: docs/benchmarks.md; BENCH=cost measures that alone
 	cargo bench --locked --bench measure -- $(BENCH)
 
 .PHONY: bench-kinds

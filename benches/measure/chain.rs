@@ -5,21 +5,23 @@ use std::sync::Arc;
 use k8s_openapi::jiff::Timestamp;
 use plumbline::checks::{
     board::{Board, Outcome},
-    engine::{ConnectionReuse, Run},
-    suite::{Suite, UnorderedCheck},
+    engine::{ConnectionReuse, Engine, Run},
+    net::NetworkSettings,
+    suite::{Probe, Suite, UnorderedCheck},
     verdict::Verdict,
 };
 use tokio::time::{Duration, Instant};
 
 use super::{
     Broken,
-    engine::{check, engine, probe},
+    engine::{self, check},
     table::{Table, milliseconds, note, quantile, ratio},
     target,
+    world::probe,
 };
 
 /// Runs of each suite.
-const RUNS: usize = 30;
+pub const RUNS: usize = 30;
 
 /// How a suite hangs together, and what its slowest chain takes at the least.
 struct Shape {
@@ -39,7 +41,8 @@ pub async fn measure() -> Result<(), Broken> {
         uneven(&ports.answering)?,
     ] {
         let slowest_chain = shape.slowest_chain.as_secs_f64();
-        let mut taken = run(shape.checks).await?;
+        let engine = engine::engine(ConnectionReuse::Run, &NetworkSettings::everything_allowed())?;
+        let mut taken = run(&engine, shape.checks, RUNS).await?;
         taken.sort_by(f64::total_cmp);
         let middle = quantile(&taken, 0.5);
         table.tell(
@@ -67,7 +70,7 @@ fn chains(port: u16) -> Result<Shape, Broken> {
             checks.push(check(
                 &format!("chain-{chain}-{link}"),
                 depends_on.into_iter().collect(),
-                Arc::new(probe(port, "/after/100")?),
+                http(port, 100)?,
             ));
         }
     }
@@ -80,22 +83,18 @@ fn chains(port: u16) -> Result<Shape, Broken> {
 
 /// One, then 38 that depend on it, then one that depends on eight of these.
 fn fan(ports: &[u16]) -> Result<Shape, Broken> {
-    let mut checks = vec![check(
-        "first",
-        Vec::new(),
-        Arc::new(probe(ports[0], "/after/100")?),
-    )];
+    let mut checks = vec![check("first", Vec::new(), http(ports[0], 100)?)];
     for (number, &port) in (0..38).zip(ports.iter().cycle()) {
         checks.push(check(
             &format!("middle-{number}"),
             vec!["first".to_owned()],
-            Arc::new(probe(port, "/after/100")?),
+            http(port, 100)?,
         ));
     }
     checks.push(check(
         "last",
         (0..8).map(|number| format!("middle-{number}")).collect(),
-        Arc::new(probe(ports[0], "/after/100")?),
+        http(ports[0], 100)?,
     ));
     Ok(Shape {
         name: "1, then 38, then 1, 100 ms each, four targets",
@@ -111,7 +110,7 @@ fn uneven(ports: &[u16]) -> Result<Shape, Broken> {
         checks.push(check(
             &format!("alone-{number}"),
             Vec::new(),
-            Arc::new(probe(port, "/after/250")?),
+            http(port, 250)?,
         ));
     }
     for link in 0..6_u32 {
@@ -120,7 +119,7 @@ fn uneven(ports: &[u16]) -> Result<Shape, Broken> {
         checks.push(check(
             &format!("link-{link}"),
             depends_on.into_iter().collect(),
-            Arc::new(probe(ports[0], "/after/50")?),
+            http(ports[0], 50)?,
         ));
     }
     Ok(Shape {
@@ -130,19 +129,28 @@ fn uneven(ports: &[u16]) -> Result<Shape, Broken> {
     })
 }
 
-/// Seconds that each run of the suite took, with connections of its own.
-async fn run(checks: Vec<UnorderedCheck>) -> Result<Vec<f64>, Broken> {
+/// The probe of a request that is answered after so many milliseconds.
+fn http(port: u16, milliseconds: u32) -> Result<Arc<dyn Probe>, Broken> {
+    let path = format!("/after/{milliseconds}");
+    probe(&engine::http(port, &path), None)
+}
+
+/// Seconds that each of so many runs of the suite took, with connections of its own.
+pub async fn run(
+    engine: &Engine,
+    checks: Vec<UnorderedCheck>,
+    runs: usize,
+) -> Result<Vec<f64>, Broken> {
     let suite = Arc::new(Suite::new(checks, Duration::from_mins(5))?);
     let due: Vec<usize> = (0..suite.checks().len()).collect();
     let board = Board::new(&suite, Timestamp::now());
-    let engine = engine(ConnectionReuse::Run)?;
-    let mut taken = Vec::with_capacity(RUNS);
-    for _ in 0..RUNS {
+    let mut taken = Vec::with_capacity(runs);
+    for _ in 0..runs {
         let begun = Instant::now();
         let run = engine.run(&suite, &due, &board, &engine.session()).await;
         taken.push(begun.elapsed().as_secs_f64());
         if !all_passed(&run, due.len()) {
-            return Err("a check of the suite did not pass".into());
+            return Err(format!("a check of the suite did not pass: {run:?}").into());
         }
     }
     Ok(taken)

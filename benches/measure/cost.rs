@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use plumbline::checks::engine::ConnectionReuse;
+use plumbline::checks::{engine::ConnectionReuse, net::NetworkSettings};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
@@ -79,7 +79,12 @@ async fn side_by_side(reuse: ConnectionReuse) -> Result<[f64; 3], Broken> {
     // The slots of one are not those of the other, so that neither waits for the processors that the other holds.
     sleep_until(begun + Duration::from_millis(500)).await;
     let order = engine::Order {
-        ports: ports.answering.clone(),
+        checks: ports
+            .answering
+            .iter()
+            .map(|&port| engine::http(port, "/health"))
+            .collect(),
+        network: NetworkSettings::everything_allowed(),
         interval: INTERVAL,
         reuse,
         timed: false,

@@ -7,10 +7,9 @@ use std::{
 
 use futures::future::BoxFuture;
 use plumbline::{
-    api::{Area, HttpCheck, Severity, Stage},
+    api::{Area, Severity, Stage},
     checks::{
         engine::{ConnectionReuse, Engine, EngineSettings},
-        http::HttpProbe,
         net::{Network, NetworkSettings, Session},
         reference::{Reference, ReferenceSettings},
         suite::{Check, Probe, Suite, UnorderedCheck},
@@ -20,16 +19,17 @@ use plumbline::{
 };
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Broken, role::answer, target::JUDGED};
+use super::{Broken, role::answer, target::JUDGED, world::probe};
 
 /// What to check.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Order {
-    /// One validation each, with one check.
-    pub ports: Vec<u16>,
+    /// Checks as they are written: one validation each.
+    pub checks: Vec<String>,
+    /// How they reach their targets.
+    pub network: NetworkSettings,
     /// Time between two runs of a validation, in whole seconds.
     pub interval: u64,
     /// When connections end.
@@ -50,17 +50,17 @@ pub struct Report {
 /// When one execution of one check took place, in seconds since the monitor's first slot.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Timing {
-    /// The port.
-    pub port: u16,
+    /// Which of the checks.
+    pub place: usize,
     /// When its probe began to measure.
     pub begun: f64,
     /// When its probe had measured.
     pub ended: f64,
 }
 
-/// An engine with the settings that the controller has by default, but for `reuse`, and loopback allowed.
-pub fn engine(reuse: ConnectionReuse) -> Result<Engine, Broken> {
-    let network = Network::new(&NetworkSettings::everything_allowed(), Vec::new())?;
+/// An engine with the settings that the controller has by default, but for these.
+pub fn engine(reuse: ConnectionReuse, network: &NetworkSettings) -> Result<Engine, Broken> {
+    let network = Network::new(network, Vec::new())?;
     let reference = Reference::new(&ReferenceSettings::default(), network.clone())?;
     let settings = EngineSettings {
         connection_reuse: reuse,
@@ -69,14 +69,11 @@ pub fn engine(reuse: ConnectionReuse) -> Result<Engine, Broken> {
     Ok(Engine::new(network, reference, settings))
 }
 
-/// A probe of `path` on `port`, that judges the status and one member of the body.
-pub fn probe(port: u16, path: &str) -> Result<HttpProbe, Broken> {
+/// A check of `path` on `port`, that judges the status and one member of the body.
+pub fn http(port: u16, path: &str) -> String {
     let (member, expected) = JUDGED;
-    let check: HttpCheck = serde_json::from_value(json!({
-        "url": format!("http://127.0.0.1:{port}{path}"),
-        "expect": {"json": [{"path": format!("$.{member}"), "value": expected}]},
-    }))?;
-    Ok(HttpProbe::new(&check, &|_| None)?)
+    let json = format!("[{{path: $.{member}, value: {expected}}}]");
+    format!("http: {{url: 'http://127.0.0.1:{port}{path}', expect: {{json: {json}}}}}")
 }
 
 /// A check with the defaults of the resource.
@@ -105,12 +102,13 @@ pub async fn play(order: Order) -> Result<(), Broken> {
     let mut registry = Registry::with_prefix("plumbline");
     metrics.register(&mut registry);
     let (wakes, mut woken) = mpsc::unbounded_channel();
-    let (monitor, actor) = Monitor::new(engine(order.reuse)?, metrics, wakes);
+    let engine = engine(order.reuse, &order.network)?;
+    let (monitor, actor) = Monitor::new(engine, metrics, wakes);
     let log = Arc::new(Log::starting_now());
     let actor = tokio::spawn(actor.run());
     let woken = tokio::spawn(async move { while woken.recv().await.is_some() {} });
-    for &port in &order.ports {
-        let (subject, assignment) = validation(port, &order, &log)?;
+    for place in 0..order.checks.len() {
+        let (subject, assignment) = validation(place, &order, &log)?;
         let known = monitor.assign(subject, assignment, Memory::default());
         known.await.ok_or("the monitor has ended")?;
     }
@@ -124,18 +122,22 @@ pub async fn play(order: Order) -> Result<(), Broken> {
     Ok(())
 }
 
-fn validation(port: u16, order: &Order, log: &Arc<Log>) -> Result<(Subject, Assignment), Broken> {
-    let mut probe: Arc<dyn Probe> = Arc::new(probe(port, "/health")?);
+fn validation(
+    place: usize,
+    order: &Order,
+    log: &Arc<Log>,
+) -> Result<(Subject, Assignment), Broken> {
+    let mut probe = probe(&order.checks[place], None)?;
     if order.timed {
         let log = log.clone();
-        probe = Arc::new(Timed { port, probe, log });
+        probe = Arc::new(Timed { place, probe, log });
     }
     let interval = Duration::from_secs(order.interval);
     let suite = Suite::new(vec![check("health", Vec::new(), probe)], interval)?;
     let subject = Subject {
         namespace: "measure".to_owned(),
-        name: format!("validation-{port}"),
-        uid: format!("6f1c8a52-0000-4000-8000-{port:012}"),
+        name: format!("validation-{place}"),
+        uid: format!("6f1c8a52-0000-4000-8000-{place:012}"),
     };
     let assignment = Assignment {
         generation: 1,
@@ -158,7 +160,7 @@ fn shown(registry: &Registry) -> String {
 /// A probe that notes when it measures.
 #[derive(Debug)]
 struct Timed {
-    port: u16,
+    place: usize,
     probe: Arc<dyn Probe>,
     log: Arc<Log>,
 }
@@ -173,7 +175,7 @@ impl Probe for Timed {
             let begun = self.log.now();
             let measurement = self.probe.measure(session, deadline).await;
             self.log.note(Timing {
-                port: self.port,
+                place: self.place,
                 begun,
                 ended: self.log.now(),
             });

@@ -14,6 +14,7 @@ mod engine;
 mod fleet;
 mod lateness;
 mod metrics;
+mod mixed;
 mod plumbline;
 mod process;
 mod reaction;
@@ -22,6 +23,10 @@ mod role;
 mod rounds;
 mod table;
 mod target;
+
+#[path = "../kinds/world.rs"]
+#[allow(dead_code, reason = "what the measurements share")]
+mod world;
 
 #[path = "../../tests/support/mod.rs"]
 #[allow(
@@ -37,8 +42,8 @@ mod support;
 type Broken = Box<dyn Error + Send + Sync>;
 
 /// What can be measured, in the order in which it is.
-const SUBJECTS: [&str; 8] = [
-    "cost", "lateness", "chain", "decision", "reaction", "recovery", "crowd", "fleet",
+const SUBJECTS: [&str; 9] = [
+    "cost", "lateness", "chain", "mixed", "decision", "reaction", "recovery", "crowd", "fleet",
 ];
 
 #[tokio::main]
@@ -47,6 +52,7 @@ async fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.as_slice() {
+        [flag] if flag == world::FLAG => world::play().await,
         [flag, role] if flag == role::FLAG => role::play(role).await,
         // Cargo adds flags of its own.
         named => measure(named.iter().filter(|name| !name.starts_with("--"))).await,
@@ -87,6 +93,7 @@ async fn measure_one(subject: &str) -> Result<(), Broken> {
         "cost" => cost::measure().await,
         "lateness" => lateness::measure().await,
         "chain" => chain::measure().await,
+        "mixed" => mixed::measure().await,
         "decision" => decision::measure(),
         "reaction" => reaction::measure().await,
         "recovery" => recovery::measure().await,

@@ -1,6 +1,8 @@
 //! What the tests share: a real control plane, the controller as a subprocess, targets, a recorder of every status.
 
 pub mod app;
+#[allow(dead_code, reason = "measurements take what tests do not")]
+pub mod checks;
 pub mod control_plane;
 pub mod controller;
 pub mod crowd;

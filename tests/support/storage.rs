@@ -38,7 +38,7 @@ impl Storage {
             let (users, versions, data) = (inside("users"), inside("versions"), inside("data"));
             let all = [
                 &["--port", &address, "--access", OWNER, "--secret", SECRET][..],
-                &["--region", REGION, "--iam-dir", &users],
+                &["--region", REGION, "--iam-dir", &users, "--keep-alive"],
                 &["posix", "--versioning-dir", &versions, &data],
             ];
             all.concat().into_iter().map(str::to_owned).collect()

@@ -56,14 +56,22 @@ pub(in crate::checks) async fn exchange(
     deadline: Instant,
     phases: &mut Phases,
 ) -> Result<Observation, Finding> {
-    let once;
-    let session = if request.is_safe() {
-        session
-    } else {
-        // On a connection that was kept, one cannot tell whether a request that got no answer was acted upon.
-        once = session.network().session();
-        &once
-    };
+    if request.is_safe() {
+        return exchange_over(session, request, terms, deadline, phases).await;
+    }
+    // On a connection that was kept, one cannot tell whether a request that got no answer was acted upon.
+    let once = session.network().session();
+    exchange_over(&once, request, terms, deadline, phases).await
+}
+
+/// The same over this session, whatever the request does: it must be the first on it, unless it may be sent twice.
+pub(in crate::checks) async fn exchange_over(
+    session: &Session,
+    request: &RequestTemplate,
+    terms: Terms,
+    deadline: Instant,
+    phases: &mut Phases,
+) -> Result<Observation, Finding> {
     let started = Instant::now();
     let mut next: Option<Box<RequestTemplate>> = None;
     let mut followed = 0;

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 pub(super) use self::{
     body::Reading,
-    exchange::{Terms, exchange},
+    exchange::{Terms, exchange, exchange_over},
     json::Comparison,
     observation::Observation,
     redirect::redirects,

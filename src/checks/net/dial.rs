@@ -1,11 +1,6 @@
 //! The dialer: resolve, judge every address, connect, agree on TLS, all by one deadline.
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use rustls::{ClientConfig, pki_types::ServerName};
@@ -47,22 +42,38 @@ impl Dialer {
         target: &Target,
         progress: &Progress,
     ) -> Result<TcpStream, DialError> {
-        let connected = async {
-            self.egress
-                .judge_literal(target.host(), target.port())
-                .map_err(DialFailure::NotAllowed)?;
-            let addresses = self.resolve(target, progress).await?;
-            for &address in &addresses {
-                self.egress
-                    .judge(address)
-                    .map_err(DialFailure::NotAllowed)?;
+        let connected = match target.host() {
+            Host::Ipv4(address) => {
+                let only = SocketAddr::new((*address).into(), target.port());
+                self.reach(&[only], progress).await
             }
-            establish(&addresses, progress).await
+            Host::Ipv6(address) => {
+                let only = SocketAddr::new((*address).into(), target.port());
+                self.reach(&[only], progress).await
+            }
+            Host::Domain(name) => match self.resolve(name, target, progress).await {
+                Ok(addresses) => self.reach(&addresses, progress).await,
+                Err(failure) => Err(failure),
+            },
         };
-        connected.await.map_err(|failure| DialError {
+        connected.map_err(|failure| DialError {
             target: target.clone(),
             failure,
         })
+    }
+
+    /// A connection to one of these addresses, all of which must be allowed.
+    async fn reach(
+        &self,
+        addresses: &[SocketAddr],
+        progress: &Progress,
+    ) -> Result<TcpStream, DialFailure> {
+        for &address in addresses {
+            self.egress
+                .judge(address)
+                .map_err(DialFailure::NotAllowed)?;
+        }
+        establish(addresses, progress).await
     }
 
     /// Agrees on TLS over a connection to `target`, whose certificate must name `server`.
@@ -109,20 +120,18 @@ impl Dialer {
 
     async fn resolve(
         &self,
+        name: &str,
         target: &Target,
         progress: &Progress,
     ) -> Result<Vec<SocketAddr>, DialFailure> {
-        let addresses: Vec<IpAddr> = match target.host() {
-            Host::Ipv4(address) => vec![(*address).into()],
-            Host::Ipv6(address) => vec![(*address).into()],
-            Host::Domain(name) => {
-                let lookup = self.resolver.addresses(name, progress.deadline());
-                progress
-                    .during(Phase::Resolve, lookup)
-                    .await
-                    .map_err(DialFailure::Resolve)?
-            }
-        };
+        self.egress
+            .judge_literal(target.host(), target.port())
+            .map_err(DialFailure::NotAllowed)?;
+        let lookup = self.resolver.addresses(name, progress.deadline());
+        let addresses = progress
+            .during(Phase::Resolve, lookup)
+            .await
+            .map_err(DialFailure::Resolve)?;
         Ok(addresses
             .into_iter()
             .map(|address| SocketAddr::new(address, target.port()))

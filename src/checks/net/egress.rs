@@ -88,10 +88,10 @@ impl Egress {
     /// Judges an address about to be dialled, and every IPv4 address written inside it.
     pub fn judge(&self, address: SocketAddr) -> Result<(), Denial> {
         let faces = faces(address.ip());
-        if faces.iter().any(|&face| holds(&self.settings.deny, face)) {
+        if faces.clone().any(|face| holds(&self.settings.deny, face)) {
             return Err(Denial::Settings);
         }
-        for &face in &faces {
+        for face in faces {
             if !holds(&self.settings.allow, face) {
                 self.judge_by_default(SocketAddr::new(face, address.port()))?;
             }
@@ -103,8 +103,8 @@ impl Egress {
     /// Passing is no promise: what a name resolves to is judged when it is dialled.
     pub fn judge_literal(&self, host: &Host, port: u16) -> Result<(), Denial> {
         let addresses = match host {
-            Host::Ipv4(address) => vec![SocketAddr::new((*address).into(), port)],
-            Host::Ipv6(address) => vec![SocketAddr::new((*address).into(), port)],
+            Host::Ipv4(address) => return self.judge(SocketAddr::new((*address).into(), port)),
+            Host::Ipv6(address) => return self.judge(SocketAddr::new((*address).into(), port)),
             Host::Domain(name) => self.known_addresses(name, port),
         };
         // A name that stands for several addresses is refused only when none of them could be dialled.
@@ -145,7 +145,7 @@ impl Egress {
 
     fn judge_by_default(&self, address: SocketAddr) -> Result<(), Denial> {
         let is_api_server = |known: &SocketAddr| {
-            known.port() == address.port() && faces(known.ip()).contains(&address.ip())
+            known.port() == address.port() && faces(known.ip()).any(|face| face == address.ip())
         };
         if self.api_servers.iter().any(is_api_server) {
             return Err(Denial::ApiServer);

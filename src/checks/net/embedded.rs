@@ -1,6 +1,9 @@
 //! IPv4 addresses written inside IPv6 addresses.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    iter,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 /// Every address that a connection to `address` may end at: the address as it is dialled, then the IPv4 addresses that
 /// translators and tunnels on the way could take out of it.
@@ -8,17 +11,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Covered are IPv4-mapped and IPv4-compatible addresses (RFC 4291), IPv4-translated ones (RFC 2765), NAT64 under the
 /// well-known and the local-use prefix (RFC 6052, RFC 8215), 6to4 (RFC 3056), Teredo (RFC 4380: server and client) and
 /// ISATAP (RFC 5214).
-#[must_use]
-pub fn faces(address: IpAddr) -> Vec<IpAddr> {
-    let IpAddr::V6(outer) = address else {
-        return vec![address];
+pub fn faces(address: IpAddr) -> impl Iterator<Item = IpAddr> + Clone {
+    let (dialled, embedded) = match address {
+        IpAddr::V4(_) => (address, Vec::new()),
+        IpAddr::V6(outer) => match outer.to_ipv4_mapped() {
+            Some(mapped) => (mapped.into(), Vec::new()),
+            None => (address, embedded(outer)),
+        },
     };
-    if let Some(mapped) = outer.to_ipv4_mapped() {
-        return vec![mapped.into()];
-    }
-    let mut faces = vec![address];
-    faces.extend(embedded(outer).into_iter().map(IpAddr::V4));
-    faces
+    iter::once(dialled).chain(embedded.into_iter().map(IpAddr::V4))
 }
 
 fn embedded(outer: Ipv6Addr) -> Vec<Ipv4Addr> {
@@ -74,7 +75,7 @@ mod tests {
             "2001:db8::5efe:a9fe:a9fe",
             "fe80::200:5efe:a9fe:a9fe",
         ] {
-            let faces = faces(written.parse().unwrap());
+            let faces: Vec<_> = faces(written.parse().unwrap()).collect();
             assert!(faces.contains(&metadata), "{written}: {faces:?}");
         }
     }
@@ -83,7 +84,7 @@ mod tests {
     fn a_plain_address_has_one_face() {
         for plain in ["192.0.2.1", "2606:4700::1111", "::1", "::"] {
             let plain: IpAddr = plain.parse().unwrap();
-            assert_eq!(faces(plain), [plain]);
+            assert_eq!(faces(plain).collect::<Vec<_>>(), [plain]);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     fmt, io,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     task::{Context, Poll},
     time::Duration,
 };
@@ -51,12 +51,12 @@ tokio::task_local! {
     static ATTEMPT: Arc<Progress>;
 }
 
-/// The connections of one run, or of several when it is kept: requests to one host share them, and they are closed when
-/// the last clone is dropped.
-#[derive(Clone)]
+/// The connections of one run, or of several when it is kept: requests to one host share them, and they are closed when it
+/// is dropped.
 pub struct Session {
     network: Network,
-    client: Client<Connector, Full<Bytes>>,
+    /// Made for the first request: many runs have none.
+    client: OnceLock<Client<Connector, Full<Bytes>>>,
 }
 
 /// A request without an answer.
@@ -121,17 +121,25 @@ impl RequestError {
 }
 
 impl Session {
-    pub(super) fn new(network: Network) -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .http1_max_buf_size(LONGEST_HEAD)
-            .http2_initial_stream_window_size(STREAM_WINDOW)
-            .http2_initial_connection_window_size(CONNECTION_WINDOW)
-            .pool_max_idle_per_host(MOST_IDLE_CONNECTIONS)
-            .pool_idle_timeout(LONGEST_IDLE)
-            .build(Connector {
-                network: network.clone(),
-            });
-        Self { network, client }
+    pub(super) const fn new(network: Network) -> Self {
+        Self {
+            network,
+            client: OnceLock::new(),
+        }
+    }
+
+    fn client(&self) -> &Client<Connector, Full<Bytes>> {
+        self.client.get_or_init(|| {
+            Client::builder(TokioExecutor::new())
+                .http1_max_buf_size(LONGEST_HEAD)
+                .http2_initial_stream_window_size(STREAM_WINDOW)
+                .http2_initial_connection_window_size(CONNECTION_WINDOW)
+                .pool_max_idle_per_host(MOST_IDLE_CONNECTIONS)
+                .pool_idle_timeout(LONGEST_IDLE)
+                .build(Connector {
+                    network: self.network.clone(),
+                })
+        })
     }
 
     /// The network that its connections go through.
@@ -175,7 +183,7 @@ impl Session {
     ) -> Result<Response<Incoming>, RequestError> {
         let counted = progress.clone();
         hyper::ext::on_informational(&mut request, move |_| counted.interim_answer());
-        let answer = ATTEMPT.scope(progress.clone(), self.client.request(request));
+        let answer = ATTEMPT.scope(progress.clone(), self.client().request(request));
         tokio::select! {
             answer = timeout_at(progress.deadline(), answer) => answer
                 .map_err(|_| RequestError::TimedOut(progress.phase()))?

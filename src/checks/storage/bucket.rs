@@ -15,7 +15,7 @@ use crate::{
     api::{SecretValueSource, StorageBucket},
     checks::{
         compile::Secrets,
-        http::{RequestTemplate, Terms, address, exchange},
+        http::{RequestTemplate, Terms, address, exchange_over},
         invalid::InvalidCheck,
         net::{Session, Target},
         secret,
@@ -68,7 +68,8 @@ impl Bucket {
         &self.target
     }
 
-    /// The answer to one question about the bucket, or the object `key` in it.
+    /// The answer to one question about the bucket, or the object `key` in it. What puts something must be the first question
+    /// of its session: on a connection that was kept, one cannot tell whether a request that got no answer was acted upon.
     pub(super) async fn ask(
         &self,
         session: &Session,
@@ -82,7 +83,8 @@ impl Bucket {
                 "a request could not be signed",
             )
         })?;
-        let answer = exchange(session, &request, Terms::CONTENT, deadline, phases).await?;
+        let asked = exchange_over(session, &request, Terms::CONTENT, deadline, phases);
+        let answer = asked.await?;
         Ok(Reply::of(&answer))
     }
 

@@ -83,15 +83,16 @@ impl BucketCheck {
     }
 
     pub(super) async fn run(&self, session: &Session, deadline: Instant) -> Measurement {
+        let mut phases = None;
         let mut run = Run {
             bucket: &self.bucket,
             session,
-            phases: None,
+            phases: &mut phases,
         };
         let marker = Marker::new(&self.prefix);
         let seen = self.look(&mut run, &marker, deadline).await;
         let finding = judgement::judge(&seen, &marker, &self.prefix, self.target());
-        Measurement::of(finding, run.phases.unwrap_or_default())
+        Measurement::of(finding, phases.unwrap_or_default())
     }
 
     async fn look(&self, run: &mut Run<'_>, marker: &Marker, deadline: Instant) -> Seen {
@@ -121,6 +122,13 @@ impl BucketCheck {
             }
         }
         if self.cycle {
+            // Put, get and delete share a connection: it is new for the put, and the other two may be sent twice.
+            let own = run.session.network().session();
+            let mut run = Run {
+                bucket: run.bucket,
+                session: &own,
+                phases: &mut *run.phases,
+            };
             run.cycle(&mut seen, marker, early, deadline).await;
         }
         seen
@@ -132,7 +140,7 @@ struct Run<'a> {
     bucket: &'a Bucket,
     session: &'a Session,
     /// Those of the first question.
-    phases: Option<Phases>,
+    phases: &'a mut Option<Phases>,
 }
 
 impl Run<'_> {

@@ -1,6 +1,7 @@
 //! Probes against targets of this process, over real sockets.
 
 mod connections;
+mod counted;
 mod deadlines;
 mod dns;
 mod egress;
