@@ -41,7 +41,7 @@ const HTTP_URL: &str = "security.httpUrl";
 pub struct SecurityProbe {
     url: Url,
     target: Target,
-    /// Where the target is asked without TLS.
+    /// Where the target is asked without TLS, when that matters.
     plain: Option<(Target, Url)>,
     paths: Paths,
     tolerance: Tolerance,
@@ -53,19 +53,22 @@ impl SecurityProbe {
     /// Compiles the check.
     pub fn new(check: &SecurityCheck) -> Result<Self, InvalidCheck> {
         let url = address(&check.url, URL)?;
+        let tolerance = Tolerance {
+            ignored: check.ignore.clone(),
+            least: check.min_severity,
+        };
         let plain = match plain(&url, check.http_url.as_deref())? {
-            Some(url) => Some((target(&url, HTTP_URL)?, url)),
-            None => None,
+            Some(url) if tolerance.looks_for(&[SecurityCode::HttpsRedirectMissing]) => {
+                Some((target(&url, HTTP_URL)?, url))
+            }
+            _ => None,
         };
         Ok(Self {
             target: target(&url, URL)?,
             paths: Paths::new(&check.exposed_paths)?,
             url,
             plain,
-            tolerance: Tolerance {
-                ignored: check.ignore.clone(),
-                least: check.min_severity,
-            },
+            tolerance,
             old_versions: OldVersion::below(check.min_tls_version),
             least_hsts_days: check.min_hsts_days,
         })
@@ -117,11 +120,7 @@ impl SecurityProbe {
                 return report;
             }
         };
-        if let Some((_, plain)) = &self.plain
-            && self
-                .tolerance
-                .looks_for(&[SecurityCode::HttpsRedirectMissing])
-        {
+        if let Some((_, plain)) = &self.plain {
             report.take(https_redirect(session, plain, deadline).await);
         }
         if let Some(page) = self.judge_walk(&walk, &mut report) {
