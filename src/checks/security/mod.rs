@@ -10,7 +10,7 @@ mod mixed;
 mod old_tls;
 mod walk;
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use futures::future::{BoxFuture, join};
@@ -36,6 +36,9 @@ use crate::api::{SecurityCheck, SecurityCode};
 
 const URL: &str = "security.url";
 const HTTP_URL: &str = "security.httpUrl";
+
+/// How long an address without TLS is waited for.
+const LONGEST_PLAIN_WAIT: Duration = Duration::from_secs(5);
 
 /// Asks an address what anybody may, and judges what it shows.
 pub struct SecurityProbe {
@@ -120,12 +123,14 @@ impl SecurityProbe {
                 return report;
             }
         };
-        if let Some((_, plain)) = &self.plain {
-            report.take(https_redirect(session, plain, deadline).await);
-        }
         if let Some(page) = self.judge_walk(&walk, &mut report) {
             let around = self.look_around(&page.url, session, deadline);
             report.add(around.await);
+        }
+        // Last, as it is the one that firewalls most often leave without an answer.
+        if let Some((_, plain)) = &self.plain {
+            let until = deadline.min(Instant::now() + LONGEST_PLAIN_WAIT);
+            report.take(https_redirect(session, plain, until).await);
         }
         report
     }

@@ -98,6 +98,10 @@ async fn silence_without_tls_is_unknown() {
     );
     let measured = within_the_limit(&site.network, &yaml).await;
     assert_says(&measured, Unknown, NoData);
+    // The rest was looked at before.
+    site.server.behave(giving("/.env", "SECRET=canary"));
+    let measured = within_the_limit(&site.network, &yaml).await;
+    assert_says(&measured, Fail, UnexpectedBody);
 }
 
 #[tokio::test]
