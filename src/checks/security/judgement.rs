@@ -4,7 +4,7 @@ use crate::{
     api::{SecurityCode, SecuritySeverity},
     checks::{
         net::Target,
-        verdict::{Finding, FindingReason, MAX_MESSAGE_BYTES},
+        verdict::{Finding, FindingReason, MAX_MESSAGE_BYTES, Verdict},
     },
 };
 
@@ -85,12 +85,14 @@ impl Report {
     }
 }
 
-/// A look that ended with `finding` instead of an answer.
+/// A look that ended with `finding` instead of an answer. What would be the target's failure otherwise is no data here: the page
+/// itself was answered.
 pub(super) fn cannot_tell(what: &str, finding: &Finding) -> Finding {
-    Finding::unknown(
-        finding.reason,
-        format!("cannot tell {what}: {}", finding.message),
-    )
+    let reason = match finding.verdict {
+        Verdict::Fail => FindingReason::NoData,
+        Verdict::Unknown | Verdict::Pass => finding.reason,
+    };
+    Finding::unknown(reason, format!("cannot tell {what}: {}", finding.message))
 }
 
 /// The finding of the check.
@@ -176,7 +178,6 @@ const fn reason(code: SecurityCode) -> FindingReason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::verdict::Verdict;
 
     fn judged(
         found: &[SecurityCode],
@@ -206,6 +207,17 @@ mod tests {
         let found = [SecurityCode::HstsMissing];
         let finding = judged(&found, true, &[], SecuritySeverity::Low);
         assert_eq!(finding.verdict, Verdict::Fail);
+    }
+
+    #[test]
+    fn a_look_without_an_answer_is_unknown() {
+        let silent = Finding::fail(FindingReason::TimedOut, "a timed out");
+        let finding = cannot_tell("x", &silent);
+        let expected = Finding::unknown(FindingReason::NoData, "cannot tell x: a timed out");
+        assert_eq!(finding, expected);
+        let denied = Finding::unknown(FindingReason::TargetNotAllowed, "denied");
+        let finding = cannot_tell("x", &denied);
+        assert_eq!(finding.reason, FindingReason::TargetNotAllowed);
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod mixed;
 mod old_tls;
 mod walk;
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use futures::future::{BoxFuture, join};
@@ -37,11 +37,14 @@ use crate::api::{SecurityCheck, SecurityCode};
 const URL: &str = "security.url";
 const HTTP_URL: &str = "security.httpUrl";
 
+/// How long an address without TLS is waited for.
+const LONGEST_PLAIN_WAIT: Duration = Duration::from_secs(5);
+
 /// Asks an address what anybody may, and judges what it shows.
 pub struct SecurityProbe {
     url: Url,
     target: Target,
-    /// Where the target is asked without TLS.
+    /// Where the target is asked without TLS, when that matters.
     plain: Option<(Target, Url)>,
     paths: Paths,
     tolerance: Tolerance,
@@ -53,19 +56,22 @@ impl SecurityProbe {
     /// Compiles the check.
     pub fn new(check: &SecurityCheck) -> Result<Self, InvalidCheck> {
         let url = address(&check.url, URL)?;
+        let tolerance = Tolerance {
+            ignored: check.ignore.clone(),
+            least: check.min_severity,
+        };
         let plain = match plain(&url, check.http_url.as_deref())? {
-            Some(url) => Some((target(&url, HTTP_URL)?, url)),
-            None => None,
+            Some(url) if tolerance.looks_for(&[SecurityCode::HttpsRedirectMissing]) => {
+                Some((target(&url, HTTP_URL)?, url))
+            }
+            _ => None,
         };
         Ok(Self {
             target: target(&url, URL)?,
             paths: Paths::new(&check.exposed_paths)?,
             url,
             plain,
-            tolerance: Tolerance {
-                ignored: check.ignore.clone(),
-                least: check.min_severity,
-            },
+            tolerance,
             old_versions: OldVersion::below(check.min_tls_version),
             least_hsts_days: check.min_hsts_days,
         })
@@ -117,16 +123,14 @@ impl SecurityProbe {
                 return report;
             }
         };
-        if let Some((_, plain)) = &self.plain
-            && self
-                .tolerance
-                .looks_for(&[SecurityCode::HttpsRedirectMissing])
-        {
-            report.take(https_redirect(session, plain, deadline).await);
-        }
         if let Some(page) = self.judge_walk(&walk, &mut report) {
             let around = self.look_around(&page.url, session, deadline);
             report.add(around.await);
+        }
+        // Last, as it is the one that firewalls most often leave without an answer.
+        if let Some((_, plain)) = &self.plain {
+            let until = deadline.min(Instant::now() + LONGEST_PLAIN_WAIT);
+            report.take(https_redirect(session, plain, until).await);
         }
         report
     }

@@ -30,6 +30,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3);
 /// A version that may be below the floor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum OldVersion {
+    /// Never offered: some take it for less than what is.
+    Ssl30,
     Tls10,
     Tls11,
     Tls12,
@@ -46,6 +48,7 @@ impl OldVersion {
 
     const fn number(self) -> [u8; 2] {
         match self {
+            Self::Ssl30 => [3, 0],
             Self::Tls10 => [3, 1],
             Self::Tls11 => [3, 2],
             Self::Tls12 => [3, 3],
@@ -54,6 +57,7 @@ impl OldVersion {
 
     const fn as_str(self) -> &'static str {
         match self {
+            Self::Ssl30 => "SSL 3.0",
             Self::Tls10 => "TLS 1.0",
             Self::Tls11 => "TLS 1.1",
             Self::Tls12 => "TLS 1.2",
@@ -85,11 +89,11 @@ pub(super) async fn spoken(
             }
             Ok(Answer::Unclear) => {
                 let message = format!("cannot tell {what}: {target} answers something else");
-                return Err(Finding::unknown(FindingReason::ProtocolError, message));
+                return Err(Finding::unknown(FindingReason::NoData, message));
             }
             Err(_) => {
                 let message = format!("cannot tell {what}: {target} is silent");
-                return Err(Finding::unknown(FindingReason::TimedOut, message));
+                return Err(Finding::unknown(FindingReason::NoData, message));
             }
         }
     }

@@ -66,11 +66,16 @@ pub(super) fn read(said: &[u8], offered: OldVersion) -> Option<Answer> {
 }
 
 fn accepted(minor: u8, offered: OldVersion) -> Answer {
-    [OldVersion::Tls10, OldVersion::Tls11, OldVersion::Tls12]
-        .into_iter()
-        .find(|version| version.number()[1] == minor)
-        .filter(|version| *version <= offered)
-        .map_or(Answer::Unclear, Answer::Accepted)
+    [
+        OldVersion::Ssl30,
+        OldVersion::Tls10,
+        OldVersion::Tls11,
+        OldVersion::Tls12,
+    ]
+    .into_iter()
+    .find(|version| version.number()[1] == minor)
+    .filter(|version| *version <= offered)
+    .map_or(Answer::Unclear, Answer::Accepted)
 }
 
 /// Whether `bytes` may become a record that is understood.
@@ -124,7 +129,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_taken_or_refused_or_neither() {
-        use OldVersion::{Tls10, Tls11, Tls12};
+        use OldVersion::{Ssl30, Tls10, Tls11, Tls12};
         let accepted = |version| Some(Answer::Accepted(version));
         let (refused, unclear) = (Some(Answer::Refused), Some(Answer::Unclear));
         for (answer, offered, expected) in [
@@ -150,7 +155,7 @@ mod tests {
             (server_hello(1), Tls10, accepted(Tls10)),
             (server_hello(2), Tls10, unclear),
             (server_hello(3), Tls11, unclear),
-            (server_hello(0), Tls11, unclear),
+            (server_hello(0), Tls11, accepted(Ssl30)),
             (server_hello(1)[..10].to_vec(), Tls11, None),
             (b"HTTP/1.1 400 Bad Request".to_vec(), Tls11, unclear),
             (b"H".to_vec(), Tls11, unclear),

@@ -81,7 +81,7 @@ async fn what_stops_answering_after_the_page_is_unknown_and_found_faults_stay_fo
     let site = Site::start(then_hang(GOOD.to_vec())).await;
     let yaml = format!("url: '{}'", site.server.url("/"));
     let measured = within_the_limit(&site.network, &yaml).await;
-    assert_says(&measured, Unknown, TimedOut);
+    assert_says(&measured, Unknown, NoData);
     site.server.behave(then_hang(with("referrer-policy")));
     let measured = within_the_limit(&site.network, &yaml).await;
     assert_says(&measured, Fail, UnexpectedHeader);
@@ -97,7 +97,11 @@ async fn silence_without_tls_is_unknown() {
         plain.url("/")
     );
     let measured = within_the_limit(&site.network, &yaml).await;
-    assert_says(&measured, Unknown, TimedOut);
+    assert_says(&measured, Unknown, NoData);
+    // The rest was looked at before.
+    site.server.behave(giving("/.env", "SECRET=canary"));
+    let measured = within_the_limit(&site.network, &yaml).await;
+    assert_says(&measured, Fail, UnexpectedBody);
 }
 
 #[tokio::test]
