@@ -29,6 +29,15 @@ pub(super) fn compile(pattern: &str, field: &str) -> Result<Regex, InvalidCheck>
         .map_err(|error| InvalidCheck::new(field, explain(&error)))
 }
 
+/// One of our own.
+///
+/// # Panics
+/// When it is no expression: the tests of what has it try it.
+#[expect(clippy::expect_used, reason = "it is written in the source")]
+pub(super) fn fixed(pattern: &'static str) -> Regex {
+    Regex::new(pattern).expect("an expression of ours")
+}
+
 /// The last line of the error; those before it draw the expression.
 fn explain(error: &regex::Error) -> String {
     match error {

@@ -20,6 +20,7 @@ use crate::{
         http::{Terms, exchange},
         invalid::InvalidCheck,
         net::Session,
+        pattern::fixed,
         verdict::{Finding, FindingReason, Phases},
     },
 };
@@ -32,10 +33,7 @@ const MOST_PATHS: usize = 16;
 type Known = (&'static str, Option<Regex>);
 
 static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
-    let marked = |path, mark: &str| {
-        let mark = Regex::new(mark).expect("the patterns are tried by the tests");
-        (path, Some(mark))
-    };
+    let marked = |path, mark| (path, Some(fixed(mark)));
     vec![
         marked(
             "/.env",

@@ -6,35 +6,31 @@ use http::HeaderMap;
 use regex::bytes::Regex;
 
 use super::{headers::directives, judgement::Weakness};
-use crate::api::SecurityCode;
+use crate::{api::SecurityCode, checks::pattern::fixed};
 
 /// Comments, in which nothing is loaded.
-static COMMENT: LazyLock<Regex> = LazyLock::new(|| compiled(r"(?s-u)<!--.*?-->"));
+static COMMENT: LazyLock<Regex> = LazyLock::new(|| fixed(r"(?s-u)<!--.*?-->"));
 
 /// Tags that load something. What `a` names is only gone to when somebody clicks.
 static TAG: LazyLock<Regex> = LazyLock::new(|| {
-    compiled(
+    fixed(
         r"(?i-u)<(script|img|iframe|frame|embed|object|source|video|audio|track|input|form|link)\b([^>]*)>",
     )
 });
 
 /// Attributes that name what is loaded, at an address without TLS.
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
-    compiled(
+    fixed(
         r#"(?i-u)(?:^|[\s"'])(?:src|href|data|action|poster|srcset)\s*=\s*["']?\s*(http://[^\s"'>]+)"#,
     )
 });
 
 /// Links that a browser follows by itself; `canonical` and others only name something.
 static LOADED_LINK: LazyLock<Regex> = LazyLock::new(|| {
-    compiled(
+    fixed(
         r#"(?i-u)\brel\s*=\s*["']?[^"'>]*\b(?:stylesheet|icon|preload|modulepreload|prefetch|manifest)\b"#,
     )
 });
-
-fn compiled(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("the patterns are tried by the tests")
-}
 
 /// The addresses without TLS that `page` loads from, unless its policy has browsers turn them into https.
 pub(super) fn judge(headers: &HeaderMap, page: &[u8]) -> Option<Weakness> {

@@ -248,7 +248,8 @@ impl Probe for SecurityProbe {
 
     fn targets(&self) -> Vec<&Target> {
         let plain = self.plain.iter().map(|(target, _)| target);
-        std::iter::once(&self.target).chain(plain).collect()
+        let others = plain.filter(|plain| **plain != self.target);
+        std::iter::once(&self.target).chain(others).collect()
     }
 }
 

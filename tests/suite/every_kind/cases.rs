@@ -130,6 +130,7 @@ pub fn of(kind: &str) -> Vec<Case> {
                 "headers": headers(), "samples": 5, "warmup": 1, "sampleTimeout": "1s", "maxP50": "1s",
             }),
         )],
+        "security" => security(),
         "dns" | "platform" | "logs" => Vec::new(),
         new => panic!("write here how a check of kind {new} reaches its target"),
     }
@@ -235,6 +236,18 @@ fn worker() -> Vec<Case> {
             Protocol::Postgres,
             postgres,
         ),
+    ]
+}
+
+fn security() -> Vec<Case> {
+    let plain = Case::url("security", "security.url", json!({}));
+    vec![
+        Case {
+            name: "security under TLS",
+            ..plain.clone()
+        }
+        .secured(),
+        plain,
     ]
 }
 
