@@ -27,3 +27,27 @@ pub(super) fn day(seconds: i64) -> String {
         |moment| moment.strftime("%Y-%m-%d").to_string(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD};
+
+    use super::*;
+
+    #[test]
+    fn no_certificate_breaks_the_reader_and_every_end_has_a_day() {
+        crate::fuzz::hold("certificate", |input| {
+            // The inputs are in base64; what is not of its alphabet is left out.
+            let mut text = input.to_vec();
+            text.retain(|it| it.is_ascii_alphanumeric() || matches!(it, b'+' | b'/'));
+            text.truncate(text.len() / 4 * 4);
+            let der = BASE64_STANDARD_NO_PAD.decode(&text).unwrap();
+            if let Some(end) = not_after(&der) {
+                assert!(!day(end).is_empty());
+                for now in [0, 1_800_000_000] {
+                    let _ = ends_too_soon(end, now, 30);
+                }
+            }
+        });
+    }
+}

@@ -4,6 +4,7 @@
 mod addresses;
 mod cases;
 mod conduct;
+mod malformed;
 mod names;
 mod protocol;
 

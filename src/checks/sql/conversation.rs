@@ -1,7 +1,8 @@
 //! A conversation of the client library with a server, over the one connection that the dialer has opened for it.
 
-use std::path::Path;
+use std::{panic::AssertUnwindSafe, path::Path};
 
+use futures::FutureExt;
 use tokio::time::timeout_at;
 
 use super::{observation::Times, server::Server};
@@ -41,7 +42,8 @@ impl Line<'_> {
                 format!("no connection to {target}: this process cannot open a socket"),
             )
         })?;
-        let conversation = converse(relay.address());
+        // The library reads some messages past their end, and panics. Nothing of the conversation is looked at afterwards.
+        let conversation = AssertUnwindSafe(converse(relay.address())).catch_unwind();
         let in_time = timeout_at(self.progress.deadline(), conversation);
         let (outcome, carried) = relay.beside(watch, in_time).await;
         if let Some(Carried::Stopped) = carried {
@@ -50,7 +52,15 @@ impl Line<'_> {
                 format!("{target} sent more than a check reads, or another protocol"),
             ));
         }
-        outcome.unwrap_or_else(|_| Err(silent(target, self.times)))
+        match outcome {
+            Ok(Ok(seen)) => seen,
+            // It may as well be the library that does not know a good server's words.
+            Ok(Err(_)) => Err(Finding::unknown(
+                FindingReason::ProtocolError,
+                format!("{target} sent a message that the client library cannot read"),
+            )),
+            Err(_) => Err(silent(target, self.times)),
+        }
     }
 }
 

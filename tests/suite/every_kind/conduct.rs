@@ -1,9 +1,12 @@
 //! Whatever a target does with a connection, the check of it ends in time, never passes, takes little, and says on one line
 //! what went wrong with which target, and no secret.
 
-use std::time::{Duration, Instant};
+use std::{
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use plumbline::checks::{
     net::Network,
     verdict::{FindingReason, MAX_MESSAGE_BYTES, Measurement, Verdict},
@@ -64,6 +67,8 @@ fn conducts(case: &Case) -> Vec<(&'static str, Conduct)> {
     ];
     let refusals = case.protocol.refusals(CANARY).into_iter();
     conducts.extend(refusals.map(|refusal| ("a refusal", Conduct::Says(refusal))));
+    let malformed = super::malformed::answers(case.protocol).into_iter();
+    conducts.extend(malformed.map(|answer| ("half a truth", Conduct::SaysThenCloses(answer))));
     let floods = case.protocol.floods().into_iter();
     conducts.extend(
         floods.map(|(first, then)| ("an answer without end", Conduct::Floods(first, then))),
@@ -106,8 +111,11 @@ async fn try_out(
     let session = network.session();
     let began = Instant::now();
     let measuring = probe.measure(&session, tokio::time::Instant::now() + LIMIT);
-    let Ok(measured) = tokio::time::timeout(LIMIT + LATE, measuring).await else {
-        return Err(format!("goes on after {:?}", began.elapsed()));
+    let measuring = AssertUnwindSafe(measuring).catch_unwind();
+    let measured = match tokio::time::timeout(LIMIT + LATE, measuring).await {
+        Ok(Ok(measured)) => measured,
+        Ok(Err(_)) => return Err("panics".to_owned()),
+        Err(_) => return Err(format!("goes on after {:?}", began.elapsed())),
     };
     drop(session);
     judge(case, &measured, probe.host(), secrets)?;
@@ -151,9 +159,6 @@ fn judge(
     );
     if !came_whole && !message.contains(host) {
         return fault("does not name its target");
-    }
-    if finding.reason == FindingReason::Panicked {
-        return fault("panicked");
     }
     Ok(())
 }

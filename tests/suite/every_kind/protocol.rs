@@ -16,7 +16,7 @@ pub enum Protocol {
 }
 
 /// An empty SETTINGS frame, with which a server of HTTP/2 begins.
-const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+pub const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
 
 /// The head of a record of TLS that holds 16 KiB of the handshake.
 const RECORD: [u8; 5] = [0x16, 3, 3, 0x40, 0];
@@ -58,9 +58,18 @@ impl Protocol {
             Self::Mysql => [1045_u16, 1040, 9999]
                 .map(|number| mysql_error(number, text))
                 .to_vec(),
-            Self::Redis => ["-ERR", "-NOAUTH", "-", "+", "$-1\r\n-"]
-                .map(|kind| format!("{kind} {text}\r\n").repeat(4).into_bytes())
-                .to_vec(),
+            Self::Redis => [
+                "-ERR ",
+                "-NOAUTH ",
+                "-",
+                "+",
+                "$-1\r\n-",
+                "+OK\r\n-",
+                "+OK\r\n+PONG\r\n-",
+                "+OK\r\n+PONG\r\n+",
+            ]
+            .map(|before| format!("{before}{text}\r\n-{text}\r\n-ERR {text}\r\n").into_bytes())
+            .to_vec(),
         }
     }
 
@@ -147,12 +156,14 @@ fn grpc_status(code: &[u8], text: &str) -> Vec<u8> {
     [SETTINGS, &[0, 0, length, 1, 5, 0, 0, 0, 1], &block].concat()
 }
 
-fn record(kind: u8, bytes: &[u8]) -> Vec<u8> {
+/// A record of TLS.
+pub fn record(kind: u8, bytes: &[u8]) -> Vec<u8> {
     let [high, low] = u16::try_from(bytes.len()).unwrap().to_be_bytes();
     [&[kind, 3, 3, high, low], bytes].concat()
 }
 
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+/// A message of PostgreSQL.
+pub fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
     [&[kind], &length[..], body].concat()
 }

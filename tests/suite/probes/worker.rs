@@ -103,9 +103,14 @@ async fn a_worker_whose_heartbeat_is_old_is_down_and_gets_no_job() {
     };
     redis.ask::<()>(&["SET", "beat", "1700000000"]).await;
     put_old_job(&redis).await;
+    let writes = async || {
+        let statistics: String = redis.ask(&["INFO", "commandstats"]).await;
+        statistics.contains("cmdstat_zadd") || statistics.contains("cmdstat_lrem")
+    };
     let down = check(&yaml(&redis, TRIP)).await;
     assert_says(&down, Verdict::Fail, FindingReason::UnexpectedValue);
     assert!(down.finding.message.starts_with("the worker is down"));
+    assert!(!writes().await, "a job was put in");
     assert_eq!(redis.ask::<u64>(&["LLEN", "jobs"]).await, 1);
     redis.ask::<u64>(&["DEL", "beat"]).await;
     let missing = check(&yaml(&redis, "")).await;

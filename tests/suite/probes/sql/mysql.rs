@@ -99,11 +99,17 @@ async fn a_query_that_tries_to_write_fails_and_changes_nothing() {
     // The user may do everything, so that nothing but the transaction stands in the way.
     server.run("GRANT ALL ON *.* TO plumbline").await;
     server
-        .run("CREATE FUNCTION app.remove() RETURNS bigint DETERMINISTIC BEGIN DELETE FROM app.users; RETURN 1; END")
+        .run("CREATE SEQUENCE app.numbers; CREATE FUNCTION app.take_away() RETURNS bigint DETERMINISTIC BEGIN DELETE FROM app.users; RETURN 1; END")
         .await;
     let network = trusting(server.authority());
     for statement in [
-        "SELECT remove()",
+        "SELECT take_away()",
+        "SELECT take_away() + 1 FROM users",
+        "SELECT NEXT VALUE FOR numbers",
+        "SELECT id FROM users FOR UPDATE",
+        "SELECT 1 INTO OUTFILE 'written'",
+        "SELECT 1 INTO DUMPFILE 'written'",
+        "SELECT 1 INTO @copied",
         "SELECT 1; DELETE FROM users",
         "WITH x AS (SELECT 1) DELETE FROM users",
         "SELECT 1; COMMIT; DELETE FROM users",
