@@ -99,7 +99,7 @@ impl Document {
 
 fn enter(way: &mut String, name: &[u8]) -> Option<()> {
     let name = str::from_utf8(name).ok()?;
-    if name.contains('/') {
+    if name.is_empty() || name.contains('/') {
         return None;
     }
     if !way.is_empty() {
@@ -151,6 +151,7 @@ mod tests {
             "<a/><b/>",
             "<a></a><b></b>",
             "<a",
+            "< \"<\"/>",
             &deep,
             &many,
             &long,
