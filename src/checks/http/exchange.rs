@@ -72,19 +72,23 @@ pub(in crate::checks) async fn exchange_over(
     deadline: Instant,
     phases: &mut Phases,
 ) -> Result<Observation, Finding> {
+    let mut turn = session.turn(request.uri(), deadline).await;
     let started = Instant::now();
     let mut next: Option<Box<RequestTemplate>> = None;
     let mut followed = 0;
     loop {
         let request = next.as_deref().unwrap_or(request);
         let target = request.target();
-        let (answer, taken) = session.send(|| request.build(), deadline).await;
+        let (answer, taken) = session
+            .send(|| request.build(), turn.take(), deadline)
+            .await;
         *phases = taken;
         let response = answer.map_err(|error| failed(&error, target, terms))?;
         let (head, body) = response.into_parts();
         refuse_doubtful_framing(&head.headers, target)?;
         match redirect::next(request, head.status, &head.headers, followed, terms.follow) {
             Hop::Follow(template) => {
+                turn = session.turn(template.uri(), deadline).await;
                 next = Some(template);
                 followed += 1;
             }

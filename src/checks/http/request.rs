@@ -147,6 +147,10 @@ impl RequestTemplate {
         Ok(next)
     }
 
+    pub(super) const fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
     pub(super) const fn url(&self) -> &Url {
         &self.url
     }

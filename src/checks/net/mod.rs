@@ -5,6 +5,7 @@ pub mod dial;
 pub mod egress;
 pub mod embedded;
 pub mod failure;
+pub mod first;
 pub mod http2;
 pub mod progress;
 pub mod relay;

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        OnceLock,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicU8, AtomicU32, Ordering},
     },
     time::Duration,
@@ -11,6 +11,7 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
+use super::first::Turn;
 use crate::checks::verdict::Phases;
 
 /// More interim (1xx) answers than any server has a use for.
@@ -55,6 +56,7 @@ pub struct Progress {
     tls: OnceLock<Duration>,
     interim_answers: AtomicU32,
     flooded: Notify,
+    turn: Mutex<Option<Turn>>,
 }
 
 impl Progress {
@@ -70,7 +72,22 @@ impl Progress {
             tls: OnceLock::new(),
             interim_answers: AtomicU32::new(0),
             flooded: Notify::new(),
+            turn: Mutex::new(None),
         }
+    }
+
+    /// The same, which makes the first connection to its host when it has the turn.
+    pub(super) fn with(self, turn: Option<Turn>) -> Self {
+        Self {
+            turn: Mutex::new(turn),
+            ..self
+        }
+    }
+
+    /// The turn, for who dials.
+    pub(super) fn take_turn(&self) -> Option<Turn> {
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        turn.take()
     }
 
     /// When the attempt must end.

@@ -23,6 +23,7 @@ use tower_service::Service;
 use super::{
     Network,
     failure::{DialError, DialFailure, connection_reason},
+    first::{Firsts, Turn},
     progress::{Phase, Progress},
     stream::{DialledFor, PeerCertificate, Stream},
     target::Target,
@@ -57,6 +58,7 @@ pub struct Session {
     network: Network,
     /// Made for the first request: many runs have none.
     client: OnceLock<Client<Connector, Full<Bytes>>>,
+    firsts: Firsts,
 }
 
 /// A request without an answer.
@@ -121,10 +123,11 @@ impl RequestError {
 }
 
 impl Session {
-    pub(super) const fn new(network: Network) -> Self {
+    pub(super) fn new(network: Network) -> Self {
         Self {
             network,
             client: OnceLock::new(),
+            firsts: Firsts::default(),
         }
     }
 
@@ -148,17 +151,24 @@ impl Session {
         &self.network
     }
 
+    /// Waits while another request makes the first connection to the host of `uri`, so that it can be shared; gives the turn to
+    /// make it when there is none. It is part of no request's time.
+    pub async fn turn(&self, uri: &Uri, deadline: Instant) -> Option<Turn> {
+        self.firsts.turn(uri, deadline).await
+    }
+
     /// Sends a request made by `request` and waits for the head of its answer; with it, what every phase took. The phases
     /// of connecting are there when this request had to connect. It may be sent again when the connection that it went out
     /// on turns out to have been closed before: send what must not be repeated over a session of its own.
     pub async fn send(
         &self,
         request: impl Fn() -> Request<Full<Bytes>>,
+        mut turn: Option<Turn>,
         deadline: Instant,
     ) -> (Result<Response<Incoming>, RequestError>, Phases) {
         let mut stale = 0;
         loop {
-            let progress = Arc::new(Progress::until(deadline));
+            let progress = Arc::new(Progress::until(deadline).with(turn.take()));
             let outcome = self.send_once(request(), &progress).await;
             let connected = progress.phases();
             match outcome {
@@ -234,6 +244,19 @@ struct Connector {
 
 impl Connector {
     async fn connect(self, uri: Uri, progress: Arc<Progress>) -> Result<Stream, Arc<DialError>> {
+        let turn = progress.take_turn();
+        match self.dial(uri, progress).await {
+            Ok(stream) if stream.is_http2() => Ok(stream.holding(turn)),
+            outcome => {
+                if let Some(turn) = turn {
+                    turn.end();
+                }
+                outcome
+            }
+        }
+    }
+
+    async fn dial(self, uri: Uri, progress: Arc<Progress>) -> Result<Stream, Arc<DialError>> {
         let secure = uri.scheme_str() == Some("https");
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
         let target = Target::new(uri.host().unwrap_or_default(), port)

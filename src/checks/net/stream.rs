@@ -16,7 +16,7 @@ use rustls::pki_types::CertificateDer;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::progress::Progress;
+use super::{first::Turn, progress::Progress};
 
 /// Left in every answer: the attempt for which its connection was dialled.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub(super) struct PeerCertificate(pub(super) Arc<CertificateDer<'static>>);
 pub(super) struct Stream {
     transport: Transport,
     dialled_for: DialledFor,
+    /// Ends with the first bytes: by then the client has the connection for others to share.
+    turn: Option<Turn>,
 }
 
 #[derive(Debug)]
@@ -44,6 +46,7 @@ impl Stream {
         Self {
             transport: Transport::Plain(TokioIo::new(stream)),
             dialled_for: DialledFor(progress),
+            turn: None,
         }
     }
 
@@ -51,6 +54,20 @@ impl Stream {
         Self {
             transport: Transport::Tls(Box::new(TokioIo::new(stream))),
             dialled_for: DialledFor(progress),
+            turn: None,
+        }
+    }
+
+    /// The same, which ends the turn.
+    pub(super) fn holding(self, turn: Option<Turn>) -> Self {
+        Self { turn, ..self }
+    }
+
+    /// Whether HTTP/2 was agreed on.
+    pub(super) fn is_http2(&self) -> bool {
+        match &self.transport {
+            Transport::Plain(_) => false,
+            Transport::Tls(stream) => stream.inner().get_ref().1.alpn_protocol() == Some(b"h2"),
         }
     }
 }
@@ -66,7 +83,7 @@ impl Connection for Stream {
                     Some(leaf) => connected.extra(PeerCertificate(Arc::new(leaf.clone()))),
                     None => connected,
                 };
-                if tls.alpn_protocol() == Some(b"h2") {
+                if self.is_http2() {
                     connected.negotiated_h2()
                 } else {
                     connected
@@ -82,10 +99,16 @@ impl Read for Stream {
         context: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.transport {
+        let read = match &mut self.transport {
             Transport::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Transport::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        };
+        if read.is_ready()
+            && let Some(turn) = self.turn.take()
+        {
+            turn.end();
         }
+        read
     }
 }
 

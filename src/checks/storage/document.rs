@@ -151,6 +151,7 @@ mod tests {
             "<a/><b/>",
             "<a></a><b></b>",
             "<a",
+            "< \"<\"/>",
             &deep,
             &many,
             &long,

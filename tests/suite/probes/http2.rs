@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures::future::join_all;
 use http_body_util::Full;
 use hyper::{Request, Response, body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -16,8 +17,8 @@ use plumbline::checks::verdict::{FindingReason, Verdict};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_rustls::TlsAcceptor;
 
-use super::{assert_says, measure, network_trusting, probe};
-use crate::support::hostile::Authority;
+use super::{assert_says, eventually, measure, network_trusting, probe};
+use crate::support::hostile::{Authority, Behaviour, Server};
 
 /// Serves HTTP/2 alone, one connection after the other, and counts them.
 async fn serve_http2(
@@ -77,6 +78,33 @@ async fn http2_is_spoken_where_it_is_offered_over_one_connection() {
     assert_eq!(second.phases.tls, None);
     assert_eq!(connections.load(Ordering::SeqCst), 1);
     server.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_that_start_together_share_one_http2_connection() {
+    let authority = Authority::new();
+    let (port, connections, server) = serve_http2(&authority).await;
+    let session = network_trusting(&authority).session();
+    let probe = probe(&format!("url: https://localhost:{port}/"));
+    for measured in join_all((0..8).map(|_| measure(&probe, &session))).await {
+        assert_says(&measured, Verdict::Pass, FindingReason::Passed);
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    server.abort();
+}
+
+#[tokio::test]
+async fn over_http1_nobody_waits_for_the_answer_to_another() {
+    let authority = Authority::new();
+    let server = Server::start_tls(Behaviour::Hang, &authority.good()).await;
+    let session = network_trusting(&authority).session();
+    let probe = probe(&format!("url: {}", server.url("/")));
+    let all = join_all((0..4).map(|_| measure(&probe, &session)));
+    let asked = eventually("all have asked", || server.requests().len() == 4);
+    tokio::select! {
+        () = asked => {}
+        _ = all => panic!("the server answers nobody"),
+    }
 }
 
 #[tokio::test]
