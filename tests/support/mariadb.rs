@@ -134,6 +134,8 @@ fn common(folder: &Path) -> Vec<String> {
     vec![
         "--no-defaults".to_owned(),
         format!("--datadir={}/data", folder.display()),
+        // A server that starts removes the temporary tables of all that share the folder.
+        format!("--tmpdir={}", folder.display()),
         format!("--lc-messages-dir={}", share().display()),
         "--innodb-flush-log-at-trx-commit=0".to_owned(),
     ]
