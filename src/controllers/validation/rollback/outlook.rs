@@ -20,6 +20,7 @@ use crate::{
         context::Context,
         outcome::{Rejection, Retryable},
         validation::status::observed_release,
+        wakes::Place,
     },
     monitor::Snapshot,
     rollback::{
@@ -70,10 +71,13 @@ pub async fn look(
         digests: &digests,
         moment: clock::moment(),
     };
-    context.fleet.note(&uid, situation.turned_bad());
+    let place = Place::new(&object.namespace().unwrap_or_default(), &object.name_any());
+    let fleet = &context.fleet;
+    fleet.note(&uid, place, situation.turned_bad());
     let spec = policy.spec();
     let spent = policy.spent(object, context);
-    let brake = situation.brake(&context.fleet);
+    let brake = situation.brake(fleet);
+    context.wakes.validations(fleet.braked(brake.is_some()));
     let mut records = context.records.of_validation(&uid);
     let mut decision = situation.decide(spec, &records, &spent, brake.as_ref());
     if let (Decision::RollBack(_), Policy::Usable(reference, _)) = (&decision, &policy) {
